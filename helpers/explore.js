@@ -1,0 +1,64 @@
+// Swaps the frames of the figure that this script stands in.
+(() => {
+  const figure = document.currentScript.closest("figure");
+  const data = figure.querySelector('script[type="application/json"]');
+  const { lines, frames, readouts, labels } = JSON.parse(data.textContent);
+  const panels = figure.querySelectorAll(".explorer-panel");
+  const readout = figure.querySelector(".explorer-readout > output");
+  const controls = [...figure.querySelectorAll("input, select")];
+
+  const position = (control) =>
+    control.type === "checkbox" ? +control.checked
+      : control.type === "range" ? +control.value
+      : control.selectedIndex;
+
+  const show = () => {
+    let index = 0;
+    controls.forEach((control, i) => {
+      const at = position(control);
+      index = index * labels[i].length + at;
+      if (control.type === "range") {
+        control.setAttribute("aria-valuetext", labels[i][at]);
+        control.nextElementSibling.textContent = labels[i][at];
+      }
+    });
+    panels.forEach((panel, i) => {
+      const runs = frames[index][i];
+      let svg = "";
+      for (let k = 0; k < runs.length; k += 2) {
+        svg += lines.slice(runs[k], runs[k + 1]).join("");
+      }
+      panel.innerHTML = svg;
+    });
+    if (readout) readout.textContent = readouts[index];
+  };
+  controls.forEach((control) => control.addEventListener("input", show));
+
+  const play = figure.querySelector(".explorer-play");
+  if (play) {
+    const slider = controls[+play.dataset.control];
+    const still = matchMedia("(prefers-reduced-motion: reduce)");
+    let timer = 0;
+    const stop = () => {
+      clearInterval(timer);
+      timer = 0;
+      play.textContent = still.matches ? "Step" : "Play";
+    };
+    const step = () => {
+      slider.value = +slider.value < +slider.max ? +slider.value + 1 : 0;
+      show();
+      if (timer && +slider.value === +slider.max) stop();
+    };
+    play.addEventListener("click", () => {
+      if (timer) return stop();
+      step();
+      // A reader who asked for less motion moves one frame at a time.
+      if (still.matches) return;
+      timer = setInterval(step, +play.dataset.interval);
+      play.textContent = "Pause";
+    });
+    still.addEventListener("change", stop);
+    stop();
+  }
+  figure.querySelector(".explorer-controls").hidden = false;
+})();

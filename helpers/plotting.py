@@ -1,0 +1,186 @@
+"""One matplotlib style for every figure of the book, on light and dark pages.
+
+A figure is drawn once, in the light colours below. On a page each of these
+colours becomes a CSS variable, so that the same SVG follows the page into the
+dark. Draw with the names of this module, never with other colours: the names
+come from the Okabe-Ito palette, which colour-blind readers can tell apart, and
+each is dark enough (light enough, on dark pages) to write labels with.
+
+Reference:
+    [Okabe and Ito, 2008](https://jfly.uni-koeln.de/color/)
+"""
+
+import io
+import re
+
+import matplotlib
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+
+BLUE = "#0072b2"
+VERMILLION = "#c04f00"
+GREEN = "#00795a"
+PURPLE = "#9a3f7a"
+AMBER = "#8a6100"
+INK = "#1f2430"
+MUTED = "#5b6270"
+FAINT = "#d9dce2"
+GROUND = "#fffffe"
+
+# name: (colour on a light page, colour on a dark page)
+PALETTE = {
+    "blue": (BLUE, "#62b6ee"),
+    "vermillion": (VERMILLION, "#ff9a5c"),
+    "green": (GREEN, "#45cfa0"),
+    "purple": (PURPLE, "#e5a3cd"),
+    "amber": (AMBER, "#efc04e"),
+    "ink": (INK, "#e6e8ec"),
+    "muted": (MUTED, "#a7aebb"),
+    "faint": (FAINT, "#3c424d"),
+    "ground": (GROUND, "#14181e"),
+}
+
+STYLE = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": MUTED,
+    "axes.facecolor": "none",
+    "axes.grid": True,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 10.5,
+    "axes.prop_cycle": matplotlib.cycler(
+        color=[BLUE, VERMILLION, GREEN, PURPLE, AMBER]
+    ),
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 11,
+    "axes.titleweight": "bold",
+    "figure.facecolor": "none",
+    "font.size": 10.5,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.8,
+    "legend.frameon": False,
+    "lines.linewidth": 2,
+    "path.simplify_threshold": 0.2,
+    "svg.fonttype": "none",
+    # The same picture gives the same SVG, whenever it is drawn.
+    "svg.hashsalt": "made to measure",
+    "text.color": INK,
+    "xtick.color": MUTED,
+    "xtick.labelcolor": INK,
+    "ytick.color": MUTED,
+    "ytick.labelcolor": INK,
+}
+
+# Fixed margins, so that the axes stay where they are from frame to frame.
+MARGINS = {"left": 0.14, "right": 0.965, "bottom": 0.165, "top": 0.89}
+
+VARIABLES = {pair[0]: f"var(--figure-{name})" for name, pair in PALETTE.items()}
+
+
+def css_variables():
+    """The palette as CSS: the light colours, and the dark ones.
+
+    Dark are the pages of the book (`data-theme`), JupyterLab
+    (`data-jp-theme-light`) and Visual Studio Code (`vscode-dark`) when their
+    reader chose so.
+
+    Returns:
+        A string of CSS rules for the elements of class `explorer`.
+    """
+    light, dark = (
+        "".join(f"--figure-{name}:{pair[i]};" for name, pair in PALETTE.items())
+        for i in (0, 1)
+    )
+    return (
+        f".explorer{{{light}}}"
+        'html[data-theme="dark"] .explorer,'
+        '[data-jp-theme-light="false"] .explorer,'
+        f".vscode-dark .explorer{{{dark}}}"
+        f"@media print{{html[data-theme] .explorer{{{light}}}}}"
+    )
+
+
+def draw_svg(draw, ncols, size):
+    """Draw fresh axes as compact SVG, one picture for each.
+
+    Args:
+        draw: Function of the axes (a tuple of them when `ncols` is above 1).
+        ncols: How many axes there are.
+        size: Width and height of each picture, in inches.
+
+    Returns:
+        The pictures, a list of `ncols` lists of the lines of an SVG, and what
+        `draw` returned.
+    """
+    with matplotlib.rc_context(STYLE):
+        figures = [Figure(figsize=size) for _ in range(ncols)]
+        answer = _draw(draw, figures)
+        return [_svg_lines(figure) for figure in figures], answer
+
+
+def draw_png(draw, ncols, size):
+    """Draw the same axes side by side in one PNG, on white.
+
+    Args:
+        draw: Function of the axes (a tuple of them when `ncols` is above 1).
+        ncols: How many axes there are.
+        size: Width and height of the room for each of them, in inches.
+
+    Returns:
+        The bytes of a PNG file.
+    """
+    with matplotlib.rc_context(STYLE):
+        whole = Figure(
+            figsize=(size[0] * ncols, size[1]), dpi=96, facecolor="white"
+        )
+        FigureCanvasAgg(whole)
+        _draw(draw, whole.subfigures(1, ncols, squeeze=False)[0])
+        file = io.BytesIO()
+        whole.savefig(file, format="png", metadata={"Software": None})
+        return file.getvalue()
+
+
+def _draw(draw, figures):
+    """Call `draw` with fresh axes, one in each of the figures."""
+    axes = []
+    for figure in figures:
+        figure.subplots_adjust(**MARGINS)
+        axes.append(figure.add_subplot())
+    return draw(axes[0] if len(axes) == 1 else tuple(axes))
+
+
+def _svg_lines(figure):
+    """A figure as SVG for a page: an element a line, and little else."""
+    FigureCanvasSVG(figure)
+    file = io.StringIO()
+    figure.savefig(file, format="svg", metadata={"Creator": None, "Date": None})
+    svg = file.getvalue()
+    svg = svg[svg.index("<svg") :]
+    width, height = (72 * inches for inches in figure.get_size_inches())
+    svg = re.sub(
+        r"<svg[^>]*>",
+        '<svg xmlns="http://www.w3.org/2000/svg" '
+        'xmlns:xlink="http://www.w3.org/1999/xlink" '
+        f'viewBox="0 0 {width:g} {height:g}" aria-hidden="true">',
+        svg,
+        count=1,
+    )
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
+    # A rule for every element of the page; the style sheet has it instead.
+    svg = re.sub(r"<defs>\s*<style.*?</defs>", "", svg, count=1, flags=re.S)
+    # Names that repeat from picture to picture, and that nothing refers to.
+    svg = re.sub(r'<g id="[^"]*"', "<g", svg)
+    # The page's own font, and no turn by nothing.
+    svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
+    svg = re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", svg)
+    for light, variable in VARIABLES.items():
+        svg = svg.replace(light, variable)
+    svg = re.sub(r' (d|x|y|width|height)="[^"]*"', _round, svg)
+    return [line.strip() for line in svg.splitlines() if line.strip()]
+
+
+def _round(attribute):
+    """One line an attribute, to a tenth of a point: less than a pixel shows."""
+    return " " + re.sub(r"(\.\d)\d+", r"\1", " ".join(attribute[0].split()))
