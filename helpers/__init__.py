@@ -5,9 +5,15 @@ is first imported, and without them prints lines that say nothing about your
 code. A value that you have set yourself is left alone.
 """
 
+import logging
 import os
 
 # Errors only: no notes about GPUs, CPU instructions or registered plugins.
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # oneDNN reorders sums, so that results differ from one CPU to another.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
+# Every chapter trains many small models, and TensorFlow takes each for a
+# function traced once too often.
+logging.getLogger("tensorflow").addFilter(
+    lambda record: "tf.function retracing" not in record.getMessage()
+)

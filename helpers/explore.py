@@ -13,6 +13,8 @@ for each combination of their values, and the few lines of script, in
 `explore.js`, that swap the frames. Both lives show the same SVG.
 """
 
+from helpers import plotting
+
 import base64
 import functools
 import html
@@ -27,17 +29,18 @@ from pathlib import Path
 import ipywidgets
 from tqdm import tqdm
 
-from helpers import plotting
-
 MOST_FRAMES = 400
-PANEL_SIZE = (5.2, 3.3)
+# In inches. Two axes stand side by side, each in half of the width; with the
+# same size their text would come out half as large.
+ONE_SIZE = (5.2, 3.3)
+SIDE_BY_SIDE_SIZE = (4.2, 3.1)
 PLAY_INTERVAL = 400  # milliseconds a frame
 
 FOLDER = Path(__file__).parent
 
 
 def explore(
-    draw, *, alt, compute=None, ncols=1, play=None, size=PANEL_SIZE, **controls
+    draw, *, alt, compute=None, ncols=1, play=None, size=None, **controls
 ):
     """Show a figure that changes with a few controls.
 
@@ -55,7 +58,8 @@ def explore(
         ncols: Number of axes. They stand side by side, or one above the other
             where there is no room.
         play: Name of the slider that stands for time and gets a play button.
-        size: Width and height of each of the axes, in inches.
+        size: Width and height of each of the axes, in inches. Defaults to
+            5.2 by 3.3, and to 4.2 by 3.1 when `ncols` is above 1.
         **controls: One control for each argument of `draw`, as in
             `ipywidgets.interact`: `(min, max, step)` or `(min, max)` for a
             slider, a list of values or of `(label, value)` pairs for a menu,
@@ -105,6 +109,7 @@ def explore(
         raise ValueError(
             f"`play` must name a slider, one of {players}. Received: {play!r}"
         )
+    size = size or (ONE_SIZE if ncols == 1 else SIDE_BY_SIDE_SIZE)
     return Explorer(draw, alt, controls, compute, ncols, play, size)
 
 

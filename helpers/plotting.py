@@ -73,8 +73,9 @@ STYLE = {
     "ytick.labelcolor": INK,
 }
 
-# Fixed margins, so that the axes stay where they are from frame to frame.
-MARGINS = {"left": 0.14, "right": 0.965, "bottom": 0.165, "top": 0.89}
+# Fixed margins, in inches, so that axes stay where they are from frame to
+# frame: left, right, bottom, top.
+MARGINS = (0.68, 0.16, 0.56, 0.34)
 
 VARIABLES = {pair[0]: f"var(--figure-{name})" for name, pair in PALETTE.items()}
 
@@ -116,7 +117,7 @@ def draw_svg(draw, ncols, size):
     """
     with matplotlib.rc_context(STYLE):
         figures = [Figure(figsize=size) for _ in range(ncols)]
-        answer = _draw(draw, figures)
+        answer = _draw(draw, figures, size)
         return [_svg_lines(figure) for figure in figures], answer
 
 
@@ -136,17 +137,24 @@ def draw_png(draw, ncols, size):
             figsize=(size[0] * ncols, size[1]), dpi=96, facecolor="white"
         )
         FigureCanvasAgg(whole)
-        _draw(draw, whole.subfigures(1, ncols, squeeze=False)[0])
+        _draw(draw, whole.subfigures(1, ncols, squeeze=False)[0], size)
         file = io.BytesIO()
         whole.savefig(file, format="png", metadata={"Software": None})
         return file.getvalue()
 
 
-def _draw(draw, figures):
+def _draw(draw, figures, size):
     """Call `draw` with fresh axes, one in each of the figures."""
     axes = []
+    left, right, bottom, top = MARGINS
     for figure in figures:
-        figure.subplots_adjust(**MARGINS)
+        width, height = size
+        figure.subplots_adjust(
+            left=left / width,
+            right=1 - right / width,
+            bottom=bottom / height,
+            top=1 - top / height,
+        )
         axes.append(figure.add_subplot())
     return draw(axes[0] if len(axes) == 1 else tuple(axes))
 
