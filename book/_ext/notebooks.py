@@ -1,0 +1,358 @@
+r"""Execute the notebooks under book/ and store them in one normal form.
+
+    python book/_ext/notebooks.py store [PATHS]
+    python book/_ext/notebooks.py tidy [--check] [PATHS]
+    python book/_ext/notebooks.py colab --repository URL --revision SHA \
+        --out DIR
+
+`store` (make notebooks) executes and normalises, `tidy` normalises without
+executing, and `colab` writes copies that install what Google Colab lacks.
+"""
+
+import argparse
+import asyncio
+import copy
+import hashlib
+import re
+import sys
+import time
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import (
+    CellExecutionError,
+    CellTimeoutError,
+    DeadKernelError,
+)
+from tracebacks import shorten
+
+ROOT = Path(__file__).parents[2]
+BOOK = ROOT / "book"
+CELL_SECONDS = 300
+AT_ONCE = 2
+
+NOTEBOOK_METADATA = {
+    "kernelspec": {
+        "display_name": "Python 3 (ipykernel)",
+        "language": "python",
+        "name": "python3",
+    },
+    "language_info": {"name": "python"},
+}
+
+# What differs from one machine or run to the next, and what stands for it in
+# a stored output. A path begins where nothing of a word stands before it.
+START_OF_PATH = r"(?<![\w./~-])(?:~|[A-Za-z]:)?[\\/]"
+ON_ONE_LINE = r"[^\n\"'<>|]*?"
+SUBSTITUTES = [
+    # Colours of a terminal
+    (r"\x1b\[[0-9;]*[A-Za-z]", ""),
+    # What a carriage return has overwritten, as in a progress bar
+    (r"(?m)^.*\r(?=[^\n])", ""),
+    (r"(?<= at )0x[0-9a-fA-F]+", "0x..."),
+    (
+        START_OF_PATH + ON_ONE_LINE + r"ipykernel_\d+[\\/]\d+\.py",
+        "<this notebook>",
+    ),
+    (
+        START_OF_PATH + ON_ONE_LINE + r"__autograph_generated_file\w+\.py",
+        "<made by AutoGraph>",
+    ),
+    (START_OF_PATH + ON_ONE_LINE + r"site-packages[\\/]", "site-packages/"),
+    (
+        START_OF_PATH + ON_ONE_LINE + r"lib[\\/]python3(?:\.\d+)?[\\/]",
+        "python/",
+    ),
+    (
+        START_OF_PATH + r"(?:tmp|" + ON_ONE_LINE + r"[\\/](?:T|Temp))"
+        r"[\\/]tmp[a-z0-9_]{8}(?![a-z0-9_])",
+        "<temporary folder>",
+    ),
+]
+
+
+def find_notebooks(folder=BOOK):
+    """Return the notebooks of the book, in the order of their paths."""
+    hidden = (".ipynb_checkpoints", "_build")
+    return sorted(
+        path
+        for path in folder.rglob("*.ipynb")
+        if not any(part in hidden for part in path.parts)
+    )
+
+
+def read(path):
+    """Read a notebook as nbformat 4."""
+    return nbformat.reads(path.read_text(encoding="utf-8"), as_version=4)
+
+
+def as_text(notebook):
+    """Return a notebook as it is stored: keys sorted, indented by one."""
+    return nbformat.writes(notebook, indent=1) + "\n"
+
+
+def write_if_changed(path, text):
+    """Write a file unless it says so already; return whether it was written."""
+    if path.exists() and path.read_bytes() == text.encode():
+        return False
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode())
+    return True
+
+
+# --- The normal form --------------------------------------------------------
+
+
+def normalise(notebook):
+    """Return a notebook in the normal form; what is normal stays as it is.
+
+    Cells keep their ids if these are valid and no two are the same, and get
+    one made of their text otherwise. Code cells count from 1 upwards: nbval
+    compares nothing in a cell without a count. All metadata goes but tags.
+    """
+    notebook = copy.deepcopy(notebook)
+    notebook.nbformat, notebook.nbformat_minor = 4, 5
+    notebook.metadata = nbformat.from_dict(NOTEBOOK_METADATA)
+    seen = set()
+    count = 0
+    for cell in notebook.cells:
+        cell.id = unique_id(cell, seen)
+        seen.add(cell.id)
+        tags = cell.metadata.get("tags")
+        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        if cell.cell_type == "code":
+            count += 1
+            cell.execution_count = count
+            cell.outputs = normalise_outputs(cell.outputs)
+            for output in cell.outputs:
+                if output.output_type == "execute_result":
+                    output.execution_count = count
+    return notebook
+
+
+def unique_id(cell, seen):
+    """Return the cell's own id if it will do, else one made of its text."""
+    identifier = cell.get("id", "")
+    content = f"{cell.cell_type}\n{cell.source}"
+    while not re.fullmatch(r"[\w-]{1,64}", identifier, re.A) or (
+        identifier in seen
+    ):
+        identifier = hashlib.sha256(content.encode()).hexdigest()[:8]
+        content += "\n"
+    return identifier
+
+
+def normalise_outputs(outputs):
+    """Return the part of a cell's outputs that is stored and compared."""
+    normal = []
+    for output in copy.deepcopy(outputs):
+        if output.output_type == "stream":
+            if output.name == "stderr":
+                continue
+            last = normal[-1] if normal else {}
+            if last.get("name") == output.name:
+                last.text = substitute(last.text + output.text)
+                continue
+        if "metadata" in output:
+            output.metadata = nbformat.from_dict(
+                {
+                    kind: {"alt": about["alt"]}
+                    for kind, about in output.metadata.items()
+                    if isinstance(about, dict) and "alt" in about
+                }
+            )
+        if "data" in output:
+            output.data = nbformat.from_dict(normalise_data(output.data))
+        for key in ("text", "evalue"):
+            if key in output:
+                output[key] = substitute(output[key])
+        if "traceback" in output:
+            text = shorten(substitute("\n".join(output.traceback)))
+            output.traceback = text.split("\n")
+        normal.append(output)
+    return normal
+
+
+def normalise_data(data):
+    """Leave out widgets, which need a kernel, and the frames of a figure."""
+    return {
+        kind: substitute(value) if kind.startswith("text/") else value
+        for kind, value in data.items()
+        if kind != "application/vnd.jupyter.widget-view+json"
+        and not (kind == "text/html" and 'class="explorer"' in value)
+    }
+
+
+def substitute(text):
+    """Replace what differs from one machine or run to the next."""
+    for pattern, substitute_text in SUBSTITUTES:
+        text = re.sub(pattern, substitute_text, text)
+    return text
+
+
+# --- Execution --------------------------------------------------------------
+
+
+class CellFailed(Exception):
+    """A cell raised what it was not meant to raise, or did not end."""
+
+
+async def execute(notebook, folder):
+    """Execute all cells in a new kernel that works in `folder`."""
+    client = NotebookClient(
+        notebook,
+        kernel_name="python3",
+        # Its warnings are about the network, not about the notebook.
+        extra_arguments=["--log-level=ERROR"],
+        timeout=CELL_SECONDS,
+        resources={"metadata": {"path": str(folder)}},
+    )
+    count = 0
+    async with client.async_setup_kernel():
+        for index, cell in enumerate(notebook.cells):
+            count += cell.cell_type == "code"
+            try:
+                await client.async_execute_cell(cell, index)
+            except CellExecutionError as error:
+                reason = substitute(error.traceback)
+            except CellTimeoutError:
+                reason = f"The cell was stopped after {CELL_SECONDS} seconds."
+            except DeadKernelError:
+                reason = "The kernel died."
+            else:
+                continue
+            raise CellFailed(f"Code cell {count}:\n\n{cell.source}\n\n{reason}")
+
+
+async def store(paths):
+    """Execute notebooks, two at a time, and store them; return the failures."""
+    turns = asyncio.Semaphore(AT_ONCE)
+    failures = []
+
+    async def store_one(path):
+        async with turns:
+            print(f"{name_of(path)}: executing ...", flush=True)
+            start = time.monotonic()
+            notebook = read(path)
+            try:
+                await execute(notebook, path.parent)
+            except CellFailed as failure:
+                failures.append(f"{name_of(path)} failed. {failure}")
+                outcome = "FAILED"
+            else:
+                changed = write_if_changed(path, as_text(normalise(notebook)))
+                outcome = "stored" if changed else "unchanged"
+            seconds = time.monotonic() - start
+            print(f"{name_of(path)}: {outcome}, {seconds:.1f} s", flush=True)
+
+    await asyncio.gather(*(store_one(path) for path in paths))
+    return failures
+
+
+def tidy(paths, check):
+    """Normalise notebooks without executing them; return the failures."""
+    failures = []
+    for path in paths:
+        text = as_text(normalise(read(path)))
+        if not check:
+            if write_if_changed(path, text):
+                print(f"{name_of(path)}: stored")
+        elif path.read_bytes() != text.encode():
+            failures.append(f"{name_of(path)} is not in the normal form.")
+    return failures
+
+
+def name_of(path):
+    """Return a path as one would type it from here."""
+    here = Path.cwd()
+    path = path.resolve()
+    return path.relative_to(here) if path.is_relative_to(here) else path
+
+
+# --- Google Colab -----------------------------------------------------------
+
+
+def for_colab(notebook, repository, revision, versions):
+    """Return a notebook that first installs what Colab lacks.
+
+    Colab brings most packages. TensorFlow and Keras are installed at the
+    versions that the outputs were made with, the helpers from the repository.
+    """
+    wanted = [f"{name}=={version}" for name, version in versions.items()]
+    wanted.append(f"git+{repository}@{revision}")
+    source = "\n".join(
+        [
+            "# On Colab only: install the book's helpers, and the versions of",
+            "# TensorFlow and Keras that it was written with. It takes a few",
+            "# minutes. Run it first. If TensorFlow is already imported, then",
+            "# choose Runtime > Restart session afterwards.",
+            "%pip install -q " + " ".join(f'"{each}"' for each in wanted),
+        ]
+    )
+    cell = nbformat.v4.new_code_cell(source, id="install-on-colab")
+    notebook = copy.deepcopy(notebook)
+    notebook.cells.insert(0, cell)
+    return notebook
+
+
+def pinned_versions(requirements, names=("tensorflow", "keras")):
+    """Return the versions that the text of requirements.txt pins."""
+    return {
+        name: re.search(rf"(?m)^{name}==([^\s;]+)", requirements)[1]
+        for name in names
+    }
+
+
+def write_for_colab(repository, revision, out):
+    """Write a copy of each notebook to the same place below `out`."""
+    versions = pinned_versions((ROOT / "requirements.txt").read_text())
+    for path in find_notebooks():
+        notebook = for_colab(read(path), repository, revision, versions)
+        target = out / path.relative_to(ROOT)
+        write_if_changed(target, as_text(notebook))
+        print(name_of(target))
+
+
+def main(arguments=None):
+    """Run the command line; return what the shell is told."""
+    parser = argparse.ArgumentParser(
+        description="Execute the book's notebooks and store them normalised."
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, purpose in (
+        ("store", "execute notebooks and store their outputs"),
+        ("tidy", "normalise notebooks without executing them"),
+    ):
+        command = commands.add_parser(name, help=purpose)
+        command.add_argument(
+            "paths",
+            nargs="*",
+            type=Path,
+            metavar="PATHS",
+            help="notebooks; all of the book's if none is named",
+        )
+    command.add_argument(
+        "--check", action="store_true", help="write nothing, only say"
+    )
+    command = commands.add_parser("colab", help="write copies for Colab")
+    command.add_argument("--repository", required=True, metavar="URL")
+    command.add_argument("--revision", required=True, metavar="SHA")
+    command.add_argument("--out", required=True, metavar="DIR", type=Path)
+    chosen = parser.parse_args(arguments)
+
+    if chosen.command == "colab":
+        write_for_colab(chosen.repository, chosen.revision, chosen.out)
+        return 0
+    paths = chosen.paths or find_notebooks()
+    if chosen.command == "store":
+        failures = asyncio.run(store(paths))
+    else:
+        failures = tidy(paths, chosen.check)
+    for failure in failures:
+        print(f"\n{failure}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
