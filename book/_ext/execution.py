@@ -1,0 +1,80 @@
+"""When notebooks are executed for the pages, and how a build fails.
+
+jupyter-cache compares code cells only. Here the rest of what decides an output,
+the helpers and the pinned packages, becomes part of the cache's address.
+"""
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+from myst_nb.core.execute.base import ExecutionError
+from sphinx.application import ENV_PICKLE_FILENAME
+
+OUTPUTS_DEPEND_ON = (
+    "helpers/**/*.py",
+    "helpers/**/*.css",
+    "helpers/**/*.js",
+    "requirements.txt",
+    "constraints.txt",
+)
+
+
+def files_digest(root, patterns):
+    """Return a short digest of the names and contents of matching files."""
+    digest = hashlib.sha256()
+    paths = {path for pattern in patterns for path in root.glob(pattern)}
+    for path in sorted(paths):
+        digest.update(str(path.relative_to(root)).encode() + b"\0")
+        digest.update(path.read_bytes() + b"\0")
+    return digest.hexdigest()[:16]
+
+
+def choose_cache(app, config):
+    """Use the cache that belongs to the present helpers and packages.
+
+    The address is a setting that Sphinx compares with the last build's: when it
+    differs, every notebook is read again, and executed since the cache is new.
+    """
+    caches = Path(app.outdir).parent / ".jupyter_cache"
+    digest = files_digest(Path(app.srcdir), OUTPUTS_DEPEND_ON)
+    if caches.is_dir():
+        for old in caches.iterdir():
+            if old.name != digest and old.is_dir():
+                shutil.rmtree(old)
+    config.nb_execution_cache_path = str(caches / digest)
+    # The kernels of a build draw all frames of a figure, others only one.
+    os.environ["MADE_TO_MEASURE_BUILD"] = "1"
+
+
+def leave_out_widget_state(app, doctree):
+    """Drop the state of widgets, which MyST-NB would write into the page."""
+    metadata = getattr(app.env, "nb_metadata", {}).get(app.env.docname, {})
+    metadata.get("js_files", {}).pop("ipywidgets_state", None)
+
+
+def forget_a_build_with_warnings(app, exception):
+    """Make the next build read everything again, and so warn again.
+
+    Sphinx keeps what it has read, so a second build would pass.
+    """
+    if app._warncount:
+        (Path(app.doctreedir) / ENV_PICKLE_FILENAME).unlink(missing_ok=True)
+
+
+def end_with_the_failed_cell(app, exception):
+    """End on the cell and its traceback, which are on the screen by now.
+
+    Sphinx and Jupyter Book would push them out of sight with their own.
+    """
+    if isinstance(exception, ExecutionError):
+        raise SystemExit(f"The book is not built: a cell of {exception} failed")
+
+
+def setup(app):
+    app.connect("config-inited", choose_cache)
+    app.connect("doctree-read", leave_out_widget_state)
+    app.connect("build-finished", forget_a_build_with_warnings)
+    app.connect("build-finished", end_with_the_failed_cell, priority=999)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}
