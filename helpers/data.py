@@ -96,7 +96,7 @@ def breast_cancer(seed=0):
     """
     bunch = sklearn.datasets.load_breast_cancer()
     y = 1 - bunch.target.astype("float32").reshape(-1, 1)
-    names = list(bunch.feature_names)
+    names = bunch.feature_names.tolist()
     return _standardize(_split(bunch.data, y, names, seed, stratify=y))
 
 

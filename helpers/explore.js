@@ -19,7 +19,7 @@
       index = index * labels[i].length + at;
       if (control.type === "range") {
         control.setAttribute("aria-valuetext", labels[i][at]);
-        control.nextElementSibling.textContent = labels[i][at];
+        control.nextElementSibling.firstChild.textContent = labels[i][at];
       }
     });
     panels.forEach((panel, i) => {
@@ -42,6 +42,7 @@
     const stop = () => {
       clearInterval(timer);
       timer = 0;
+      readout?.removeAttribute("aria-live");
       play.textContent = still.matches ? "Step" : "Play";
     };
     const step = () => {
@@ -53,9 +54,11 @@
       if (timer) return stop();
       step();
       // A reader who asked for less motion moves one frame at a time.
-      if (still.matches) return;
+      if (still.matches || +slider.value === +slider.max) return;
       timer = setInterval(step, +play.dataset.interval);
       play.textContent = "Pause";
+      // Nobody wants to hear every frame of a film.
+      readout?.setAttribute("aria-live", "off");
     });
     still.addEventListener("change", stop);
     stop();

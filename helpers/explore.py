@@ -27,6 +27,7 @@ import os
 from pathlib import Path
 
 import ipywidgets
+import traitlets
 from tqdm import tqdm
 
 MOST_FRAMES = 400
@@ -37,6 +38,20 @@ SIDE_BY_SIDE_SIZE = (4.2, 3.1)
 PLAY_INTERVAL = 400  # milliseconds a frame
 
 FOLDER = Path(__file__).parent
+NO_DEFAULT = inspect.Parameter.empty
+
+# What `explore` makes frames of: controls whose values can be counted.
+SLIDERS = (
+    ipywidgets.IntSlider,
+    ipywidgets.FloatSlider,
+    ipywidgets.FloatLogSlider,
+)
+MENUS = (
+    ipywidgets.Dropdown,
+    ipywidgets.RadioButtons,
+    ipywidgets.Select,
+    ipywidgets.ToggleButtons,
+)
 
 
 def explore(
@@ -72,8 +87,9 @@ def explore(
     Raises:
         TypeError: If an argument is of a wrong type, or the controls are not
             the arguments of `draw`.
-        ValueError: If `alt` is blank, a control has no values, more than 400
-            frames would be drawn, or a control starts between two values.
+        ValueError: If `alt` is blank, a control has no values or two equal
+            ones, more than 400 frames would be drawn, or a control starts
+            between two values.
 
     Example:
         >>> def draw(ax, power=2):
@@ -82,6 +98,8 @@ def explore(
     """
     if not callable(draw):
         raise TypeError(f"`draw` must be a function. Received: {draw!r}")
+    if compute is not None and not callable(compute):
+        raise TypeError(f"`compute` must be a function. Received: {compute!r}")
     if not isinstance(alt, str):
         raise TypeError(f"`alt` must be a string. Received: {alt!r}")
     if not alt.strip():
@@ -91,6 +109,16 @@ def explore(
     if not isinstance(ncols, int) or ncols < 1:
         raise ValueError(
             f"`ncols` must be a whole number from 1 up. Received: {ncols!r}"
+        )
+    if size is None:
+        size = ONE_SIZE if ncols == 1 else SIDE_BY_SIDE_SIZE
+    if not (
+        isinstance(size, tuple)
+        and len(size) == 2
+        and all(isinstance(n, numbers.Real) and 1 < n < 50 for n in size)
+    ):
+        raise ValueError(
+            f"`size` must be a width and a height in inches. Received: {size!r}"
         )
     starts = _check_arguments(draw, compute, controls)
     controls = [
@@ -109,7 +137,6 @@ def explore(
         raise ValueError(
             f"`play` must name a slider, one of {players}. Received: {play!r}"
         )
-    size = size or (ONE_SIZE if ncols == 1 else SIDE_BY_SIDE_SIZE)
     return Explorer(draw, alt, controls, compute, ncols, play, size)
 
 
@@ -117,27 +144,35 @@ def _check_arguments(draw, compute, controls):
     """Raise unless the controls are the arguments; return where they start."""
     parameters = list(inspect.signature(draw).parameters.values())
     given = parameters[2 if compute else 1 :]
-    names = [parameter.name for parameter in given]
+    names = [p.name for p in given if p.kind is not p.VAR_KEYWORD]
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in given)
     for name in controls:
-        if name not in names:
+        if name not in names and not takes_all:
             raise TypeError(
                 f"`draw` does not take the control `{name}`. "
                 f"The arguments it takes for controls are {names}."
             )
     for parameter in given:
-        if parameter.name not in controls:
+        name = parameter.name
+        if name in inspect.signature(explore).parameters and name in names:
             raise TypeError(
-                f"`draw` takes `{parameter.name}`, but there is no control of "
+                f"`draw` takes `{name}`, which is an argument of `explore` "
+                "itself: give it another name."
+            )
+        required = parameter.default is parameter.empty and name in names
+        if required and name not in controls:
+            raise TypeError(
+                f"`draw` takes `{name}`, but there is no control of "
                 f"this name. Received controls: {list(controls)}."
             )
-    if compute:
-        for name in inspect.signature(compute).parameters:
-            if name not in controls:
-                raise TypeError(
-                    f"`compute` takes `{name}`, but there is no control of "
-                    f"this name. Received controls: {list(controls)}."
-                )
-    return {parameter.name: parameter.default for parameter in given}
+    for name in inspect.signature(compute).parameters if compute else ():
+        if name not in controls:
+            raise TypeError(
+                f"`compute` takes `{name}`, but there is no control of "
+                f"this name. Received controls: {list(controls)}."
+            )
+    defaults = {parameter.name: parameter.default for parameter in given}
+    return {name: defaults.get(name, NO_DEFAULT) for name in controls}
 
 
 class Control:
@@ -146,11 +181,11 @@ class Control:
     Args:
         name: The argument of `draw` that it controls.
         given: The shorthand, or the widget.
-        start: The first value; `inspect.Parameter.empty` leaves it to the
+        start: The first value; `NO_DEFAULT` leaves it to the
             widget.
     """
 
-    def __init__(self, name, given, start=inspect.Parameter.empty):
+    def __init__(self, name, given, start=NO_DEFAULT):
         self.name = name
         self.widget = self._widget(given)
         if not self.widget.description:
@@ -160,31 +195,33 @@ class Control:
         if isinstance(self.widget, ipywidgets.Checkbox):
             self.kind, self.values = "checkbox", [False, True]
             self.texts = ["off", "on"]
-        elif hasattr(self.widget, "options"):
-            slides = isinstance(self.widget, ipywidgets.SelectionSlider)
-            self.kind = "range" if slides else "select"
-            self.values = list(self.widget._options_values)
-            self.texts = list(self.widget._options_labels)
-        else:
+        elif isinstance(self.widget, SLIDERS):
             self.kind, self.values = "range", self._steps()
             self.texts = self._format()
+        else:
+            self.kind = "select" if isinstance(self.widget, MENUS) else "range"
+            self.values = list(self.widget._options_values)
+            self.texts = list(self.widget._options_labels)
+            self._check_options()
         # As in `interact`, a default of `draw` moves a tuple or a list, and a
         # tuple without one starts in its middle.
         if isinstance(given, (tuple, list)):
-            if start is not inspect.Parameter.empty:
+            if start is not NO_DEFAULT:
                 self._begin(start)
             elif isinstance(given, tuple):
-                self.widget.value = self.values[len(self.values) // 2]
+                self.widget.value = self.values[(len(self.values) - 1) // 2]
         self.start = self.nearest(self.widget.value)
+        if not _same(self.values[self.start], self.widget.value):
+            raise ValueError(
+                f"The control `{name}` starts at {self.widget.value!r}, which "
+                f"is not one of its values: {', '.join(self.texts)}."
+            )
 
     def _widget(self, given):
         """The widget that stands for a shorthand."""
-        if isinstance(given, ipywidgets.Widget):
-            if not hasattr(given, "description") or not hasattr(given, "value"):
-                raise TypeError(
-                    f"The control `{self.name}` must be a slider, a menu or a "
-                    f"checkbox. Received: {type(given).__name__}"
-                )
+        kinds = (*SLIDERS, *MENUS)
+        kinds += (ipywidgets.SelectionSlider, ipywidgets.Checkbox)
+        if isinstance(given, kinds):
             return given
         if isinstance(given, bool):
             return ipywidgets.Checkbox(value=given, indent=False)
@@ -194,7 +231,12 @@ class Control:
                     f"The control `{self.name}` must offer at least one value. "
                     "Received an empty list."
                 )
-            return ipywidgets.Dropdown(options=given)
+            try:
+                return ipywidgets.Dropdown(options=given)
+            except (traitlets.TraitError, TypeError, ValueError) as error:
+                raise ValueError(
+                    f"The control `{self.name}` cannot offer {given!r}: {error}"
+                ) from error
         if (
             isinstance(given, tuple)
             and len(given) in (2, 3)
@@ -203,13 +245,16 @@ class Control:
             return self._slider(*given)
         raise TypeError(
             f"The control `{self.name}` must be (min, max), (min, max, step), "
-            f"a list, a bool or an ipywidgets control. Received: {given!r}"
+            "a list, a bool or an ipywidgets slider, menu or checkbox. "
+            f"Received: {given!r}"
         )
 
     def _slider(self, low, high, step=None):
         """A slider over numbers: whole ones when all that is given is whole."""
         wrong = None
-        if not low < high:
+        if not all(math.isfinite(n) for n in (low, high, step or 0)):
+            wrong = "finite numbers"
+        elif not low < high:
             wrong = "min below max"
         elif step is not None and not step > 0:
             wrong = "a step above 0"
@@ -236,22 +281,31 @@ class Control:
     def _steps(self):
         """Every value of a slider over numbers."""
         widget = self.widget
-        missing = [
-            name for name in ("min", "max", "step") if not hasattr(widget, name)
-        ]
-        if missing or isinstance(widget.value, tuple):
-            raise TypeError(
-                f"The control `{self.name}` must be a slider, a menu or a "
-                f"checkbox. Received: {type(widget).__name__}"
-            )
         if not widget.step:
             raise ValueError(f"The control `{self.name}` must have a step.")
         count = math.floor((widget.max - widget.min) / widget.step + 1e-9) + 1
+        if count > MOST_FRAMES:
+            raise ValueError(
+                f"The control `{self.name}` has {count} values; {MOST_FRAMES} "
+                "is the most. Give it a larger step."
+            )
         # Rounded, because 3 * 0.1 is not 0.3.
         steps = [round(widget.min + i * widget.step, 10) for i in range(count)]
         if isinstance(widget, ipywidgets.FloatLogSlider):
             return [widget.base**exponent for exponent in steps]
         return steps
+
+    def _check_options(self):
+        """Raise unless the options of a menu differ and one is chosen."""
+        for place, value in enumerate(self.values):
+            if self.values.index(value) != place:
+                raise ValueError(
+                    f"The control `{self.name}` has the value {value!r} twice."
+                )
+        if self.widget.index is None:
+            raise ValueError(
+                f"The control `{self.name}` must have a value chosen."
+            )
 
     def _format(self):
         """The values in the format of the widget's own read-out."""
@@ -265,11 +319,7 @@ class Control:
 
     def _begin(self, start):
         """Put the widget at a value, which must be one of this control's."""
-        matches = [
-            value
-            for value in self.values
-            if value == start or (self.kind == "range" and _same(value, start))
-        ]
+        matches = [value for value in self.values if _same(value, start)]
         if not matches:
             raise ValueError(
                 f"`draw` starts `{self.name}` at {start!r}, which is not one "
@@ -324,23 +374,25 @@ class Explorer:
     def _compute(self, compute, quiet):
         """Keep what `compute` returns for each combination of its values."""
         takes = inspect.signature(compute).parameters
-        chosen = [control for control in self.controls if control.name in takes]
-        combinations = list(
-            itertools.product(*(control.values for control in chosen))
-        )
-        for values in tqdm(
-            combinations, "computing", leave=False, disable=quiet
+        self._computes = [
+            i for i, c in enumerate(self.controls) if c.name in takes
+        ]
+        chosen = [self.controls[i] for i in self._computes]
+        places = itertools.product(*(range(len(c.values)) for c in chosen))
+        for place in tqdm(
+            list(places), "computing", leave=False, disable=quiet
         ):
-            named = _named(chosen, values)
-            self._computed[values] = compute(**named)
-        self._computes = [self.controls.index(control) for control in chosen]
+            values = [c.values[i] for c, i in zip(chosen, place, strict=True)]
+            self._computed[place] = compute(**_named(chosen, values))
 
     def _bind(self, values):
         """`draw` as a function of the axes alone."""
         arguments = []
         if self._computed:
-            key = tuple(values[i] for i in self._computes)
-            arguments.append(self._computed[key])
+            place = tuple(
+                self.controls[i].nearest(values[i]) for i in self._computes
+            )
+            arguments.append(self._computed[place])
         named = _named(self.controls, values)
         return lambda axes: self.draw(axes, *arguments, **named)
 
@@ -356,7 +408,7 @@ class Explorer:
         """
         try:
             panels, readout = plotting.draw_svg(
-                self._bind(values), self.ncols, self.size
+                self._bind(values), self.ncols, self.size, salt=self.alt
             )
         except Exception as error:
             error.add_note(
@@ -434,7 +486,7 @@ class Explorer:
         """The picture of one frame, without its controls, as HTML."""
         return (
             f'{_style()}<figure class="explorer">{self._pictures(panels)}'
-            f"{self._readout(readout, readout)}</figure>"
+            f"{self._readout(readout, [])}</figure>"
         )
 
     def _pictures(self, panels):
@@ -448,13 +500,12 @@ class Explorer:
             f'aria-label="{html.escape(self.alt)}">{divisions}</div>'
         )
 
-    def _readout(self, readout, longest):
-        """The read-out as HTML, with room for the longest."""
-        if not longest:
+    def _readout(self, readout, all_readouts):
+        """The read-out as HTML, with room for any of them."""
+        if not any([readout, *all_readouts]):
             return ""
         return (
-            '<p class="explorer-readout">'
-            f'<span aria-hidden="true">{html.escape(longest)}</span>'
+            f'<p class="explorer-readout">{_room_for(all_readouts)}'
             f"<output>{html.escape(readout)}</output></p>"
         )
 
@@ -475,16 +526,19 @@ class Explorer:
                 "readouts": readouts if any(readouts) else [],
                 "labels": [control.texts for control in self.controls],
             }
-            # "</" would end the element that the data stands in.
-            text = json.dumps(data, separators=(",", ":")).replace("</", "<\\/")
+            # These would end the element that the data stands in, or begin
+            # a comment in it that never ends.
+            text = json.dumps(data, separators=(",", ":")).replace(
+                "<", "\\u003c"
+            )
             body += (
                 f'<div class="explorer-controls" hidden>{self._inputs()}</div>'
-                f"{self._readout(readout, max(readouts, key=len))}"
+                f"{self._readout(readout, readouts)}"
                 f'<script type="application/json">{text}</script>'
                 f"<script>{(FOLDER / 'explore.js').read_text('utf8')}</script>"
             )
         else:
-            body += self._readout(readout, readout)
+            body += self._readout(readout, [])
         return f'{_style()}<figure class="explorer">{body}</figure>'
 
     def _inputs(self):
@@ -512,8 +566,10 @@ def _named(controls, values):
 
 
 def _same(one, other):
-    """Whether two values of a slider are one, but for rounding."""
-    return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-9)
+    """Whether two values are one, but for rounding if they are numbers."""
+    if isinstance(one, numbers.Real) and isinstance(other, numbers.Real):
+        return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-12)
+    return one == other
 
 
 @functools.cache
@@ -537,26 +593,43 @@ def _input(control):
             for i, text in enumerate(texts)
         )
         return f'<select autocomplete="off">{options}</select>'
-    width = max(map(len, control.texts))
+    # The browser speaks the value of the input; nobody needs to hear it twice.
     return (
         f'<input type="range" min="0" max="{len(texts) - 1}" step="1" '
         f'value="{control.start}" autocomplete="off" '
         f'aria-valuetext="{texts[control.start]}">'
-        f'<output class="explorer-value" style="min-width:{width}ch">'
-        f"{texts[control.start]}</output>"
+        f'<span class="explorer-value" aria-hidden="true">'
+        f"<span>{texts[control.start]}</span>{_room_for(control.texts)}</span>"
+    )
+
+
+def _room_for(texts):
+    """Unseen copies of the longest texts: what stands there never moves."""
+    longest = sorted(set(texts), key=len)[-5:]
+    return "".join(
+        f'<span class="explorer-unseen" aria-hidden="true">'
+        f"{html.escape(text)}</span>"
+        for text in longest
     )
 
 
 def _player(control):
     """A play button that moves a control through its values."""
     player = ipywidgets.Play(
-        min=0, max=len(control.values) - 1, interval=PLAY_INTERVAL
+        value=control.start,
+        min=0,
+        max=len(control.values) - 1,
+        interval=PLAY_INTERVAL,
     )
 
-    def follow(change):
+    def lead(change):
         control.widget.value = control.values[change["new"]]
 
-    player.observe(follow, "value")
+    def follow(change):
+        player.value = control.nearest(change["new"])
+
+    player.observe(lead, "value")
+    control.widget.observe(follow, "value")
     return player
 
 

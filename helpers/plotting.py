@@ -10,6 +10,7 @@ Reference:
     [Okabe and Ito, 2008](https://jfly.uni-koeln.de/color/)
 """
 
+import contextlib
 import io
 import re
 
@@ -56,16 +57,21 @@ STYLE = {
     "axes.titlelocation": "left",
     "axes.titlesize": 11,
     "axes.titleweight": "bold",
+    "boxplot.boxprops.color": INK,
+    "boxplot.capprops.color": INK,
+    "boxplot.flierprops.color": INK,
+    "boxplot.flierprops.markeredgecolor": INK,
+    "boxplot.whiskerprops.color": INK,
     "figure.facecolor": "none",
     "font.size": 10.5,
     "grid.color": FAINT,
     "grid.linewidth": 0.8,
+    "hatch.color": INK,
     "legend.frameon": False,
     "lines.linewidth": 2,
+    "patch.edgecolor": INK,
     "path.simplify_threshold": 0.2,
     "svg.fonttype": "none",
-    # The same picture gives the same SVG, whenever it is drawn.
-    "svg.hashsalt": "made to measure",
     "text.color": INK,
     "xtick.color": MUTED,
     "xtick.labelcolor": INK,
@@ -100,25 +106,37 @@ def css_variables():
         '[data-jp-theme-light="false"] .explorer,'
         f".vscode-dark .explorer{{{dark}}}"
         f"@media print{{html[data-theme] .explorer{{{light}}}}}"
+        # Windows' high contrast: text follows the system, lines keep colours.
+        "@media (forced-colors:active){html .explorer,"
+        "html[data-theme] .explorer,[data-jp-theme-light] .explorer{"
+        "--figure-ink:CanvasText;--figure-muted:CanvasText;"
+        "--figure-faint:GrayText;--figure-ground:Canvas}}"
     )
 
 
-def draw_svg(draw, ncols, size):
+def draw_svg(draw, ncols, size, salt=""):
     """Draw fresh axes as compact SVG, one picture for each.
 
     Args:
         draw: Function of the axes (a tuple of them when `ncols` is above 1).
         ncols: How many axes there are.
         size: Width and height of each picture, in inches.
+        salt: String from which the ids in the SVG are made. Figures of one
+            page need different ones: a clip path that is hidden, with its
+            figure, clips nothing in another.
 
     Returns:
         The pictures, a list of `ncols` lists of the lines of an SVG, and what
         `draw` returned.
     """
-    with matplotlib.rc_context(STYLE):
+    with _style():
         figures = [Figure(figsize=size) for _ in range(ncols)]
         answer = _draw(draw, figures, size)
-        return [_svg_lines(figure) for figure in figures], answer
+        pictures = []
+        for number, figure in enumerate(figures):
+            matplotlib.rcParams["svg.hashsalt"] = f"{salt} {number}"
+            pictures.append(_svg_lines(figure))
+        return pictures, answer
 
 
 def draw_png(draw, ncols, size):
@@ -132,7 +150,7 @@ def draw_png(draw, ncols, size):
     Returns:
         The bytes of a PNG file.
     """
-    with matplotlib.rc_context(STYLE):
+    with _style():
         whole = Figure(
             figsize=(size[0] * ncols, size[1]), dpi=96, facecolor="white"
         )
@@ -141,6 +159,15 @@ def draw_png(draw, ncols, size):
         file = io.BytesIO()
         whole.savefig(file, format="png", metadata={"Software": None})
         return file.getvalue()
+
+
+@contextlib.contextmanager
+def _style():
+    """The book's style and nothing else, whatever style the caller uses."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(STYLE)
+        yield
 
 
 def _draw(draw, figures, size):
@@ -175,20 +202,25 @@ def _svg_lines(figure):
         svg,
         count=1,
     )
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
+    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.S)
     # A rule for every element of the page; the style sheet has it instead.
     svg = re.sub(r"<defs>\s*<style.*?</defs>", "", svg, count=1, flags=re.S)
-    # Names that repeat from picture to picture, and that nothing refers to.
-    svg = re.sub(r'<g id="[^"]*"', "<g", svg)
-    # The page's own font, and no turn by nothing.
-    svg = re.sub(r"font-family: [^;\"]*;? ?", "", svg)
-    svg = re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", svg)
-    for light, variable in VARIABLES.items():
-        svg = svg.replace(light, variable)
-    svg = re.sub(r' (d|x|y|width|height)="[^"]*"', _round, svg)
+    svg = re.sub(r"<[^>]*>", _clean, svg)
     return [line.strip() for line in svg.splitlines() if line.strip()]
 
 
+def _clean(match):
+    """One tag of an SVG on one line, with the page's font and colours."""
+    tag = " ".join(match[0].split())
+    # Names that repeat from picture to picture, and that nothing refers to.
+    tag = re.sub(r'^<g id="[^"]*"', "<g", tag)
+    tag = re.sub(r"font-family: [^;\"]*;? ?", "", tag)
+    tag = re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", tag)
+    for light, variable in VARIABLES.items():
+        tag = tag.replace(light, variable)
+    return re.sub(r' (d|x|y|width|height)="[^"]*"', _round, tag)
+
+
 def _round(attribute):
-    """One line an attribute, to a tenth of a point: less than a pixel shows."""
-    return " " + re.sub(r"(\.\d)\d+", r"\1", " ".join(attribute[0].split()))
+    """Coordinates to a tenth of a point, which is less than a pixel shows."""
+    return re.sub(r"(\.\d)\d+", r"\1", attribute[0])

@@ -9,6 +9,8 @@ import re
 import subprocess
 from urllib.parse import quote, urlencode
 
+from sphinx.errors import ConfigError
+
 BRANCH = "main"
 # Notebooks with a first cell that installs the packages; see .github/workflows.
 COLAB_BRANCH = "colab"
@@ -25,15 +27,27 @@ def public_address(environ, remote_url=""):
     """
     named = environ.get("MADE_TO_MEASURE_REPOSITORY")
     if named is not None:
-        return named.strip().rstrip("/").removesuffix(".git") or None
+        address = https_address(named, r"[\w.-]+")
+        if named.strip() and not address:
+            raise ConfigError(
+                "MADE_TO_MEASURE_REPOSITORY must be the address of a "
+                "repository, such as https://github.com/owner/name. "
+                f"Received: {named!r}"
+            )
+        return address
     server = environ.get("GITHUB_SERVER_URL")
     repository = environ.get("GITHUB_REPOSITORY")
     if server and repository:
         return f"{server.rstrip('/')}/{repository}"
+    return https_address(remote_url, r"github\.com|gitlab\.com")
+
+
+def https_address(address, hosts):
+    """Return what git takes for an address as an https address, or None."""
     match = re.fullmatch(
-        r"(?:https://(?:[^/@]*@)?|ssh://git@|git@)(github\.com|gitlab\.com)"
-        r"[/:](.+?)(?:\.git)?/?",
-        remote_url.strip(),
+        rf"(?:https?://(?:[^/@]*@)?|ssh://git@|git@)({hosts})"
+        r"[/:]([^/]+/.+?)(?:\.git)?/?",
+        address.strip(),
     )
     return f"https://{match[1]}/{match[2]}" if match else None
 

@@ -11,7 +11,7 @@ from docutils import nodes
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # A blank line ends each frame. The next begins with its place, a cell or a
 # file, and the message at the end begins with the name of the exception.
-NEXT_FRAME = re.compile(r"\n\n(?=Cell |File |\w[\w.]*(?:\n|: |$))")
+NEXT_FRAME = re.compile(r"\n\n(?=Cell |File \S+:\d|\w[\w.]*(?:\n|: |$))")
 
 
 def shorten(traceback):
@@ -25,9 +25,9 @@ def shorten(traceback):
     """
     kept = []
     for frame in NEXT_FRAME.split(COLOUR.sub("", traceback)):
-        if not frame.startswith("File "):
+        if not re.match(r"File \S+:\d", frame):
             kept.append(frame)
-        elif kept[-1] != "...":
+        elif kept[-1:] != ["..."]:
             kept.append("...")
     return "\n\n".join(kept)
 
