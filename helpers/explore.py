@@ -545,17 +545,18 @@ class Explorer:
         """The native controls as HTML."""
         rows = []
         for i, control in enumerate(self.controls):
-            label = html.escape(control.label)
-            rows.append(
-                f'<label class="explorer-control"><span>{label}</span>'
+            row = (
+                '<label class="explorer-control">'
+                f"<span>{html.escape(control.label)}</span>"
                 f"{_input(control)}</label>"
             )
             if control.name == self.play:
-                rows.append(
+                row += (
                     f'<button type="button" class="explorer-play" '
                     f'data-control="{i}" data-interval="{PLAY_INTERVAL}">'
                     "Play</button>"
                 )
+            rows.append(f'<div class="explorer-row">{row}</div>')
         return "".join(rows)
 
 
