@@ -289,6 +289,11 @@ class Control:
                 f"The control `{self.name}` has {count} values; {MOST_FRAMES} "
                 "is the most. Give it a larger step."
             )
+        if count < 2:
+            raise ValueError(
+                f"The control `{self.name}` has one value only. Give it a step "
+                f"below {widget.max - widget.min}."
+            )
         # Rounded, because 3 * 0.1 is not 0.3.
         steps = [round(widget.min + i * widget.step, 10) for i in range(count)]
         if isinstance(widget, ipywidgets.FloatLogSlider):

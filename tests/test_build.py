@@ -1,0 +1,357 @@
+"""Does the build of the book fail when it must, and do only what it must?
+
+A small book is built: two notebooks and a page, with the settings, the
+extensions and the style of the real one.
+"""
+
+import dataclasses
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import launch_buttons
+import nbformat
+import pytest
+
+ROOT = Path(__file__).parents[1]
+JUPYTER_BOOK = Path(sys.executable).with_name("jupyter-book")
+COPIED = (
+    "_config.yml",
+    "requirements.txt",
+    "constraints.txt",
+    "helpers",
+    "book/_ext",
+    "book/_static",
+    "book/_templates",
+)
+TABLE_OF_CONTENTS = """\
+format: jb-book
+root: book/intro
+chapters:
+  - file: book/one
+  - file: book/two
+"""
+INTRO = """\
+# A small book
+
+Two chapters: {doc}`one` and {doc}`two`, and a formula, $e = y - f(x)$.
+"""
+# Each execution of a notebook leaves a line in a file outside of the book.
+COUNT = """\
+import os
+
+with open(os.environ["EXECUTIONS"], "a") as file:
+    print("{name}", file=file)"""
+FIGURE = """\
+from helpers.explore import explore
+
+
+def draw(ax, slope=1):
+    ax.plot([0, 1], [0, slope])
+
+
+explore(draw, alt="A line.", slope=(0, 3))"""
+
+
+@dataclasses.dataclass
+class SmallBook:
+    """A copy of the project with a book that is built in seconds."""
+
+    folder: Path
+    first_page: str = ""
+
+    def build(self, **settings):
+        """Build as `make book` does; return the process, output as text."""
+        environment = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("MADE_TO_MEASURE", "GITHUB"))
+        }
+        settings["EXECUTIONS"] = str(self.folder / "executions")
+        return subprocess.run(
+            [
+                *(JUPYTER_BOOK, "build", ".", "-W", "-n", "--keep-going"),
+            ],
+            cwd=self.folder / "project",
+            env={**environment, **settings},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+    def executed(self):
+        """Return which notebooks have been executed so far."""
+        path = self.folder / "executions"
+        return path.read_text().split() if path.exists() else []
+
+    def path(self, name):
+        return self.folder / "project" / name
+
+    def page(self, name):
+        """Return a page of the site."""
+        return self.path(f"_build/html/book/{name}.html").read_text("utf-8")
+
+
+def write_notebook(path, name, *sources):
+    """Write a notebook whose first cell counts its executions."""
+    cells = [nbformat.v4.new_markdown_cell(f"# Chapter {name}\n\nA text.")]
+    for source in (COUNT.format(name=name), *sources):
+        cells.append(nbformat.v4.new_code_cell(source))
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+
+
+def make_small_book(folder):
+    """Copy the project without its book, and write a small one."""
+    book = SmallBook(folder)
+    for name in COPIED:
+        target = book.path(name)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if (ROOT / name).is_dir():
+            ignored = shutil.ignore_patterns("__pycache__")
+            shutil.copytree(ROOT / name, target, ignore=ignored)
+        else:
+            shutil.copy(ROOT / name, target)
+    book.path("_toc.yml").write_text(TABLE_OF_CONTENTS)
+    book.path("book/intro.md").write_text(INTRO)
+    write_notebook(book.path("book/one.ipynb"), "one", FIGURE)
+    write_notebook(book.path("book/two.ipynb"), "two", "1 + 1")
+    return book
+
+
+# --- A book without faults --------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A small book that has been built once."""
+    book = make_small_book(tmp_path_factory.mktemp("built"))
+    process = book.build()
+    assert process.returncode == 0, process.stdout
+    book.first_page = book.page("one")
+    return book
+
+
+@pytest.fixture(scope="module")
+def built_again(built):
+    """The same book, built again with nothing changed."""
+    before = built.executed()
+    process = built.build()
+    assert process.returncode == 0, process.stdout
+    return before, built.executed()
+
+
+@pytest.fixture(scope="module")
+def rebuilt(built, built_again):
+    """The same book, built after a change in a helper, now with an address."""
+    before = built.executed()
+    helper = built.path("helpers/plotting.py")
+    helper.write_text(helper.read_text("utf-8") + "\n# A change.\n", "utf-8")
+    process = built.build(
+        MADE_TO_MEASURE_REPOSITORY="https://github.com/some/book",
+        MADE_TO_MEASURE_JUPYTERHUB="https://hub.example.org",
+    )
+    assert process.returncode == 0, process.stdout
+    return before, built.executed()
+
+
+def test_first_build_executes_every_notebook_once(built):
+    assert sorted(built.executed()[:2]) == ["one", "two"]
+
+
+def test_page_without_address_has_no_launch_buttons(built):
+    assert "launch-buttons" not in built.first_page
+    assert "mybinder.org" not in built.first_page
+
+
+def test_page_has_all_frames_and_no_widgets(built):
+    page = built.first_page
+    assert page.count('<figure class="explorer">') == 1
+    assert '"labels":[["0","1","2","3"]]' in page
+    assert "application/vnd.jupyter.widget" not in page
+    assert "require.js" not in page
+
+
+def test_nothing_changed_executes_nothing(built_again):
+    before, after = built_again
+    assert sorted(before) == ["one", "two"]
+    assert after == before
+
+
+def test_change_in_helpers_executes_every_notebook_again(rebuilt):
+    before, after = rebuilt
+    assert sorted(after[len(before) :]) == ["one", "two"]
+
+
+def test_page_of_a_notebook_has_launch_buttons_once_there_is_an_address(
+    rebuilt, built
+):
+    page = built.page("two")
+    links = dict(
+        re.findall(
+            r'<a href="(https://[^"]*(?:mybinder|colab|hub\.example)[^"]*)".*?'
+            r'btn__text-container">(\w+)<',
+            page,
+            re.DOTALL,
+        )
+    )
+    assert set(links.values()) == {"Binder", "Colab", "JupyterHub"}
+    for address in links:
+        assert "book/two.ipynb" in address.replace("%2F", "/")
+    assert "mybinder.org" not in built.page("intro")
+
+
+# --- A book with faults -----------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory):
+    """A small book with a failing cell, and what its build said."""
+    book = make_small_book(tmp_path_factory.mktemp("broken"))
+    write_notebook(
+        book.path("book/two.ipynb"),
+        "two",
+        "def divide(x):\n    return x / 0",
+        "quotient = divide(7)",
+        "print('never')",
+    )
+    return book.build()
+
+
+def test_failing_cell_fails_the_build(broken):
+    assert broken.returncode != 0
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "book/two",
+        "quotient = divide(7)",
+        "return x / 0",
+        "ZeroDivisionError: division by zero",
+    ],
+)
+def test_failing_build_shows_notebook_cell_and_traceback(broken, words):
+    said = re.sub(r"\x1b\[[0-9;]*m", "", broken.stdout)
+    assert words in said
+    # Nothing pushes them out of sight: no traceback of Sphinx follows.
+    assert len(said[said.rindex(words) :].splitlines()) < 30
+
+
+@pytest.fixture(scope="module")
+def doubtful(tmp_path_factory):
+    """What two builds of a small book said that has faults but can be built."""
+    book = make_small_book(tmp_path_factory.mktemp("doubtful"))
+    book.path("book/intro.md").write_text(
+        "# A small book\n\n{doc}`nowhere`, [nothing](nothing.md), "
+        "{term}`no term`\n\n$\\frac{1}{2$\n\n$$\\nonsense{x}$$\n"
+    )
+    write_notebook(
+        book.path("book/two.ipynb"),
+        "two",
+        "import sys\n\nprint('a message', file=sys.stderr)",
+    )
+    return book.build(), book.build()
+
+
+@pytest.mark.parametrize("time", [0, 1], ids=["first", "second"])
+def test_warnings_fail_the_build_each_time(doubtful, time):
+    assert doubtful[time].returncode != 0
+
+
+@pytest.mark.parametrize(
+    ("words", "document"),
+    [
+        ("unknown document: 'nowhere'", "book/intro.md"),
+        ("not found: 'nothing.md'", "book/intro.md"),
+        ("not in glossary: 'no term'", "book/intro.md"),
+        ("unbalanced braces", "book/intro.md"),
+        (r"unknown command \nonsense", "book/intro.md"),
+        ("stderr", "book/two.ipynb"),
+    ],
+)
+def test_each_fault_is_named_with_its_document(doubtful, words, document):
+    for process in doubtful:
+        lines = process.stdout.splitlines()
+        (line,) = [each for each in lines if f" {words}" in each]
+        assert document in line
+        assert "WARNING" in line
+
+
+# --- Where the repository is ------------------------------------------------
+
+GITHUB = "https://github.com/some/book"
+
+
+@pytest.mark.parametrize(
+    ("environ", "remote", "expected"),
+    [
+        ({}, "", None),
+        ({}, "https://github.com/some/book.git", GITHUB),
+        ({}, "https://github.com/some/book/", GITHUB),
+        ({}, "git@github.com:some/book.git", GITHUB),
+        ({}, "ssh://git@github.com/some/book.git\n", GITHUB),
+        # A password in the address must not reach the pages.
+        ({}, "https://me:secret@github.com/some/book.git", GITHUB),
+        (
+            {},
+            "git@gitlab.com:group/sub/book.git",
+            "https://gitlab.com/group/sub/book",
+        ),
+        # Nobody else could open these.
+        ({}, "/home/me/book", None),
+        ({}, "git@intranet:book.git", None),
+        ({}, "https://github.com.example.org/some/book", None),
+        (
+            {
+                "GITHUB_SERVER_URL": "https://github.com/",
+                "GITHUB_REPOSITORY": "some/book",
+            },
+            "https://github.com/other/fork",
+            GITHUB,
+        ),
+        ({"GITHUB_REPOSITORY": "some/book"}, "", None),
+        (
+            {"MADE_TO_MEASURE_REPOSITORY": " https://git.example.org/a/b.git "},
+            GITHUB,
+            "https://git.example.org/a/b",
+        ),
+        ({"MADE_TO_MEASURE_REPOSITORY": ""}, GITHUB, None),
+    ],
+)
+def test_public_address_of_the_repository(environ, remote, expected):
+    assert launch_buttons.public_address(environ, remote) == expected
+
+
+def test_links_that_open_a_notebook():
+    links = launch_buttons.launch_links(
+        GITHUB, "book/a b.ipynb", "https://hub.example.org/"
+    )
+    assert dict(links) == {
+        "Binder": "https://mybinder.org/v2/gh/some/book/main"
+        "?urlpath=lab/tree/book/a%20b.ipynb",
+        "Colab": "https://colab.research.google.com/github/some/book/blob/colab"
+        "/book/a%20b.ipynb",
+        "JupyterHub": "https://hub.example.org/hub/user-redirect/git-pull"
+        "?repo=https%3A%2F%2Fgithub.com%2Fsome%2Fbook&branch=main"
+        "&urlpath=lab%2Ftree%2Fbook%2Fbook%2Fa+b.ipynb",
+    }
+
+
+@pytest.mark.parametrize(
+    ("repository", "binder"),
+    [
+        ("https://gitlab.com/a/b/c", "gl/a%2Fb%2Fc"),
+        (
+            "https://git.example.org/a/b",
+            "git/https%3A%2F%2Fgit.example.org%2Fa",
+        ),
+    ],
+)
+def test_repository_elsewhere_has_no_button_for_colab(repository, binder):
+    links = dict(launch_buttons.launch_links(repository, "book/one.ipynb"))
+    assert set(links) == {"Binder"}
+    assert f"/v2/{binder}" in links["Binder"]
