@@ -12,7 +12,7 @@ import re
 import statistics
 import threading
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import axe_playwright_python
 import pytest
@@ -443,7 +443,7 @@ def test_page_works_as_a_file(browser, site, name):
     context.close()
     local = [urlsplit(a) for a in addresses if a.startswith("file:")]
     assert local
-    assert [a.path for a in local if not Path(a.path).is_file()] == []
+    assert [a.path for a in local if not Path(unquote(a.path)).is_file()] == []
     assert watch.errors == []
     assert watch.foreign == []
 
