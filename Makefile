@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help book test lab notebooks lint format lock clean
+.PHONY: help book test bench lab notebooks components lint format lock clean
 
 # The chapters are about TensorFlow, whatever a shell or ~/.keras chooses.
 export KERAS_BACKEND := tensorflow
@@ -41,12 +41,23 @@ test: $(TEST_READY) book ## Build the site and run every test, in a browser too
 	  echo "make test FAILED in: $${failed#, }."; exit 1; fi; \
 	echo "make test: everything passed."
 
+# Figures to compare by eye: nothing fails because a machine is slow.
+bench: $(TEST_READY) ## Measure what readers wait for; asserts nothing
+	@mkdir -p _build
+	@.venv/bin/python -m pytest tests/benchmarks -o python_files='bench_*.py' \
+	  --benchmark-only --benchmark-disable-gc --benchmark-sort=name \
+	  --benchmark-columns=min,median,max,rounds \
+	  --benchmark-json=_build/benchmark.json
+
 # As root, JupyterLab starts only if told so: make lab OPTIONS=--allow-root
 lab: $(READY) ## Open the chapters in JupyterLab
 	@.venv/bin/jupyter-lab $(OPTIONS) book
 
-notebooks: $(READY) ## Execute every notebook anew and store its outputs
+notebooks: components ## Execute every notebook anew and store its outputs
 	@.venv/bin/python book/_ext/notebooks.py store
+
+components: $(TEST_READY) ## Write helpers/components.py from the chapters
+	@.venv/bin/python book/_ext/export_components.py
 
 lint: $(TEST_READY) ## Check the style of code and notebooks
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

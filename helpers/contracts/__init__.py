@@ -1,0 +1,397 @@
+"""What a loss, a metric, a layer ... must do, as checks that explain.
+
+Each check takes one component, tries it on small inputs and answers with a
+`Report`, a line for each rule:
+
+    check_activation(fn)             check_initializer(initializer)
+    check_regularizer(regularizer)   check_constraint(constraint)
+    check_loss(loss)                 check_metric(metric)
+    check_layer(layer, input_shape)  check_model(model, input_shape)
+
+The rules of a kind are in the module of its name, those that hold for all in
+`everything`; `runner` runs them and `report` shows what they found.
+"""
+
+from helpers.contracts import (
+    activations,
+    constraints,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    models,
+    regularizers,
+)
+from helpers.contracts.report import ContractError, Report, Result
+from helpers.contracts.runner import run
+
+import inspect
+
+import keras
+import numpy as np
+
+__all__ = [
+    "ContractError",
+    "Report",
+    "Result",
+    "check_activation",
+    "check_constraint",
+    "check_initializer",
+    "check_layer",
+    "check_loss",
+    "check_metric",
+    "check_model",
+    "check_regularizer",
+]
+
+# The bases of Keras, to notice a layer where a loss is expected.
+BASES = {
+    "layer": keras.layers.Layer,
+    "loss": keras.losses.Loss,
+    "metric": keras.metrics.Metric,
+    "regularizer": keras.regularizers.Regularizer,
+    "initializer": keras.initializers.Initializer,
+    "constraint": keras.constraints.Constraint,
+}
+
+
+def check_activation(activation, against=None, skip=None):
+    """Check what an activation must do.
+
+    Args:
+        activation: Function of a tensor, or an object that is called so.
+        against: Another activation that must give the same numbers.
+        skip: Dictionary from names of rules to the reason to leave them out.
+
+    Returns:
+        A `Report`.
+
+    Raises:
+        TypeError: If an argument is of a wrong type, such as a class in place
+            of an object.
+        ValueError: If `skip` names a rule that does not exist or gives no
+            reason.
+
+    Example:
+        >>> check_activation(keras.activations.relu).ok
+        True
+    """
+    _check_component("activation", activation)
+    if against is not None:
+        _check_component("activation", against, "against")
+    subject = activations.ActivationSubject(activation, against)
+    return run(subject, activations.rules_for(subject), skip)
+
+
+def check_constraint(constraint, against=None, skip=None):
+    """Check what a constraint must do.
+
+    Args:
+        constraint: `keras.constraints.Constraint`, or a function of weights.
+        against: Another constraint that must give the same numbers.
+        skip: Dictionary from names of rules to the reason to leave them out.
+
+    Returns:
+        A `Report`.
+
+    Raises:
+        TypeError: If an argument is of a wrong type, such as a class in place
+            of an object.
+        ValueError: If `skip` names a rule that does not exist or gives no
+            reason.
+
+    Example:
+        >>> check_constraint(keras.constraints.NonNeg()).ok
+        True
+    """
+    _check_component("constraint", constraint)
+    if against is not None:
+        _check_component("constraint", against, "against")
+    subject = constraints.ConstraintSubject(constraint, against)
+    return run(subject, constraints.rules_for(subject), skip)
+
+
+def check_initializer(initializer, against=None, skip=None):
+    """Check what an initializer must do.
+
+    Args:
+        initializer: `keras.initializers.Initializer`, or a function of a
+            shape and a `dtype`.
+        against: Another initializer that must give the same numbers.
+        skip: Dictionary from names of rules to the reason to leave them out.
+
+    Returns:
+        A `Report`.
+
+    Raises:
+        TypeError: If an argument is of a wrong type, such as a class in place
+            of an object.
+        ValueError: If `skip` names a rule that does not exist or gives no
+            reason.
+
+    Example:
+        >>> check_initializer(keras.initializers.HeNormal(seed=1)).ok
+        True
+    """
+    _check_component("initializer", initializer)
+    if against is not None:
+        _check_component("initializer", against, "against")
+    subject = initializers.InitializerSubject(initializer, against)
+    return run(subject, initializers.rules_for(subject), skip)
+
+
+def check_regularizer(regularizer, against=None, skip=None):
+    """Check what a regularizer must do.
+
+    Args:
+        regularizer: `keras.regularizers.Regularizer`, or a function of
+            weights.
+        against: Another regularizer that must give the same numbers.
+        skip: Dictionary from names of rules to the reason to leave them out.
+
+    Returns:
+        A `Report`.
+
+    Raises:
+        TypeError: If an argument is of a wrong type, such as a class in place
+            of an object.
+        ValueError: If `skip` names a rule that does not exist or gives no
+            reason.
+
+    Example:
+        >>> check_regularizer(keras.regularizers.L2(0.1)).ok
+        True
+    """
+    _check_component("regularizer", regularizer)
+    if against is not None:
+        _check_component("regularizer", against, "against")
+    subject = regularizers.RegularizerSubject(regularizer, against)
+    return run(subject, regularizers.rules_for(subject), skip)
+
+
+def check_loss(loss, against=None, skip=None, y_true=None, y_pred=None):
+    """Check what a loss must do.
+
+    It is tried with shares between 0 and 1 and with other real numbers; a
+    loss that takes neither is tried with class numbers as targets.
+
+    Args:
+        loss: `keras.losses.Loss`, or a function of `y_true` and `y_pred`.
+        against: Another loss that must give the same numbers.
+        skip: Dictionary from names of rules to the reason to leave them out.
+        y_true: Targets to try it with instead, if those do not suit it.
+        y_pred: Predictions for these targets.
+
+    Returns:
+        A `Report`.
+
+    Raises:
+        TypeError: If an argument is of a wrong type, such as a class in place
+            of an object.
+        ValueError: If `skip` names a rule that does not exist or gives no
+            reason, or `y_true` and `y_pred` do not belong together.
+
+    Example:
+        >>> check_loss(keras.losses.MeanSquaredError()).ok
+        True
+    """
+    _check_component("loss", loss)
+    if against is not None:
+        _check_component("loss", against, "against")
+    y_true, y_pred = _checked_example(y_true, y_pred)
+    subject = losses.LossSubject(loss, against, y_true, y_pred)
+    return run(subject, losses.rules_for(subject), skip)
+
+
+def check_metric(metric, against=None, skip=None, y_true=None, y_pred=None):
+    """Check what a metric must do.
+
+    It is tried with shares, with classes as ones and zeros, with class
+    numbers and with other real numbers, until something suits it.
+
+    Args:
+        metric: `keras.metrics.Metric`, or a function of `y_true` and `y_pred`
+            that gives one value per sample.
+        against: Another metric that must give the same numbers.
+        skip: Dictionary from names of rules to the reason to leave them out.
+        y_true: Targets to try it with instead, if those do not suit it.
+        y_pred: Predictions for these targets.
+
+    Returns:
+        A `Report`.
+
+    Raises:
+        TypeError: If an argument is of a wrong type, such as a class in place
+            of an object.
+        ValueError: If `skip` names a rule that does not exist or gives no
+            reason, or `y_true` and `y_pred` do not belong together.
+
+    Example:
+        >>> check_metric(keras.metrics.Precision()).ok
+        True
+    """
+    _check_component("metric", metric)
+    if against is not None:
+        _check_component("metric", against, "against")
+    y_true, y_pred = _checked_example(y_true, y_pred)
+    subject = metrics.MetricSubject(metric, against, y_true, y_pred)
+    return run(subject, metrics.rules_for(subject), skip)
+
+
+def check_layer(layer, input_shape, against=None, skip=None):
+    """Check what a layer must do.
+
+    Args:
+        layer: `keras.layers.Layer` that is not built yet. It stays so: rules
+            work on copies.
+        input_shape: Tuple with None for the batch, such as `(None, 3)`, or a
+            list of such tuples for several inputs.
+        against: Another layer that must give the same numbers with the same
+            weights.
+        skip: Dictionary from names of rules to the reason to leave them out.
+
+    Returns:
+        A `Report`.
+
+    Raises:
+        TypeError: If an argument is of a wrong type, such as a class in place
+            of an object.
+        ValueError: If `skip` names a rule that does not exist or gives no
+            reason, or `input_shape` does not begin with None.
+
+    Example:
+        >>> check_layer(keras.layers.Dense(2), (None, 3)).ok
+        True
+    """
+    _check_layer("layer", layer)
+    if isinstance(layer, keras.Model):
+        raise TypeError(
+            "`layer` is a model: use `check_model`. "
+            f"Received: {type(layer).__name__}"
+        )
+    if against is not None:
+        _check_layer("against", against)
+    _check_input_shape(input_shape)
+    subject = layers.LayerSubject(layer, input_shape, against)
+    return run(subject, layers.rules_for(subject), skip)
+
+
+def check_model(model, input_shape, against=None, skip=None):
+    """Check what a model must do.
+
+    Args:
+        model: `keras.Model`; a subclassed one is not built yet. Rules work on
+            copies.
+        input_shape: Tuple with None for the batch, such as `(None, 3)`, or a
+            list of such tuples for several inputs.
+        against: Another model that must give the same numbers with the same
+            weights.
+        skip: Dictionary from names of rules to the reason to leave them out.
+
+    Returns:
+        A `Report`.
+
+    Raises:
+        TypeError: If an argument is of a wrong type, such as a class in place
+            of an object.
+        ValueError: If `skip` names a rule that does not exist or gives no
+            reason, or `input_shape` does not begin with None.
+
+    Example:
+        >>> model = keras.Sequential([keras.layers.Dense(2)])
+        >>> check_model(model, (None, 3)).ok
+        True
+    """
+    for name, value in (("model", model), ("against", against)):
+        if name == "model" or value is not None:
+            _check_layer(name, value)
+            if not isinstance(value, keras.Model):
+                raise TypeError(
+                    f"`{name}` must be a `keras.Model`; for a layer use "
+                    f"`check_layer`. Received: {type(value).__name__}"
+                )
+    _check_input_shape(input_shape)
+    subject = models.ModelSubject(model, input_shape, against)
+    return run(subject, models.rules_for(subject), skip)
+
+
+# ---- Arguments --------------------------------------------------------------
+
+
+def _check_component(kind, value, argument=None):
+    """Raise unless it is an object or a function that can be called."""
+    argument = argument or kind
+    _refuse_class(argument, value)
+    for other, base in BASES.items():
+        if other != kind and isinstance(value, base):
+            instead = "model" if isinstance(value, keras.Model) else other
+            raise TypeError(
+                f"`{argument}` must be a {kind}; for a {instead} use "
+                f"`check_{instead}`. Received: {type(value).__name__}"
+            )
+    called = callable(value) or isinstance(value, BASES.get(kind, ()))
+    if not called:
+        raise TypeError(
+            f"`{argument}` must be a {kind} object or a function. "
+            f"Received: {value!r}"
+        )
+
+
+def _check_layer(argument, value):
+    _refuse_class(argument, value)
+    if not isinstance(value, keras.layers.Layer):
+        raise TypeError(
+            f"`{argument}` must be a `keras.layers.Layer`. Received: {value!r}"
+        )
+
+
+def _refuse_class(argument, value):
+    if inspect.isclass(value):
+        raise TypeError(
+            f"`{argument}` must be an object, such as {value.__name__}(...), "
+            f"not its class. Received: {value!r}"
+        )
+
+
+def _check_input_shape(input_shape):
+    shapes = input_shape if isinstance(input_shape, list) else [input_shape]
+    for shape in shapes or [None]:
+        if not isinstance(shape, tuple) or not all(
+            size is None or (isinstance(size, int) and size > 0)
+            for size in shape
+        ):
+            raise TypeError(
+                "`input_shape` must be a tuple such as (None, 3), or a list "
+                f"of them. Received: {input_shape!r}"
+            )
+        if not shape or shape[0] is not None:
+            raise ValueError(
+                "`input_shape` must begin with None, which stands for the "
+                f"batch. Received: {input_shape!r}"
+            )
+
+
+def _checked_example(y_true, y_pred):
+    if y_true is None and y_pred is None:
+        return None, None
+    if y_true is None or y_pred is None:
+        missing = "y_true" if y_true is None else "y_pred"
+        raise ValueError(
+            f"`y_true` and `y_pred` belong together; `{missing}` is missing."
+        )
+    y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+    if not y_true.shape or y_true.shape[:1] != y_pred.shape[:1]:
+        raise ValueError(
+            "`y_true` and `y_pred` must have the same number of samples. "
+            f"Received shapes: {y_true.shape} and {y_pred.shape}"
+        )
+    if len(y_true) < 2:
+        raise ValueError(
+            "`y_true` and `y_pred` must have two samples or more. "
+            f"Received: {len(y_true)}"
+        )
+    return _not_double(y_true), _not_double(y_pred)
+
+
+def _not_double(array):
+    return array.astype("float32") if array.dtype == "float64" else array

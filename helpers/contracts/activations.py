@@ -1,0 +1,176 @@
+"""What an activation must do: a function, or an object that is called."""
+
+from helpers.contracts import everything, gradients
+from helpers.contracts.runner import (
+    Broken,
+    Subject,
+    arrays_of,
+    difference,
+    is_finite,
+    number,
+    tensors,
+)
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class ActivationSubject(Subject):
+    """An activation with numbers around zero, in two and in three axes."""
+
+    kind = page = "activations"
+    file_hint = "Return every argument in `get_config`."
+    kept_elsewhere = ()
+
+    @property
+    def is_function(self):
+        return not self.has_config
+
+    def candidates(self):
+        random = np.random.default_rng(0)
+        for shape in ((5, 4), (3, 2, 4)):
+            yield ((2 * random.normal(size=shape)).astype("float32"),)
+
+    def compute(self, component, x):
+        return component(x)
+
+    def outputs(self, component):
+        return [self.compute(component, *tensors(e)) for e in self.examples]
+
+    def usable_reference(self):
+        return self.against
+
+    def carrier(self, component, inputs):
+        x = keras.Input(np.shape(inputs[0])[1:])
+        return keras.Model(x, keras.layers.Activation(component)(x))
+
+    def carried(self, model, inputs):
+        return model(inputs[0])
+
+    def found_in(self, model):
+        return model.layers[-1].activation
+
+
+def keeps_the_shape(subject):
+    """A layer promises its shape before the activation is applied."""
+    for (x,) in subject.examples:
+        seen = tuple(subject.compute(subject.copy(), tf.constant(x)).shape)
+        if seen != x.shape:
+            raise Broken(
+                f"Inputs of shape {x.shape} give outputs of shape {seen}.",
+                "Compute number by number, or keep the axis: "
+                "`ops.sum(x, axis=-1, keepdims=True)`.",
+            )
+
+
+def treats_each_sample_alone(subject):
+    """What one sample becomes must not depend on the others in the batch."""
+    x = subject.examples[0][0]
+    component = subject.copy()
+    together = subject.compute(component, tf.constant(x))
+    for i in range(len(x)):
+        alone = subject.compute(component, tf.constant(x[i : i + 1]))
+        if text := difference(together[i : i + 1], alone):
+            raise Broken(
+                f"In a batch a sample becomes {text}, which it becomes alone.",
+                "Sum, average and normalize over the last axis (`axis=-1`), "
+                "never over the batch (`axis=0`, or no axis at all).",
+            )
+
+
+def is_finite_for_large_inputs(subject):
+    """One large number must not turn the model into NaN."""
+    for size in (1000.0, -1000.0):
+        x = tf.fill((2, 3), size)
+        component = subject.copy()
+        values = subject.compute(component, x)
+        gradient = gradients.gradient_of(component, x)
+        for what, seen in (("output", values), ("gradient", gradient)):
+            if seen is not None and not is_finite(seen):
+                raise Broken(
+                    f"The {what} is not finite for inputs of {size:g}.",
+                    "Limit what grows too fast, for example "
+                    "`ops.exp(-ops.abs(x))`, or use `ops.softplus` and "
+                    "`ops.sigmoid`, which are written for it.",
+                )
+
+
+def has_a_gradient(subject):
+    """Where the gradient is zero everywhere, the layers below never learn."""
+    for (x,) in subject.examples:
+        gradient = _sensitivity(subject, x)
+        if gradient is None or not np.any(gradient):
+            raise Broken(
+                "The gradient is "
+                + ("missing." if gradient is None else "zero everywhere."),
+                "Use smooth functions of `keras.ops`: no `round`, `sign`, "
+                "comparison, NumPy or `stop_gradient`.",
+            )
+        if not np.all(np.isfinite(gradient)):
+            raise Broken(
+                "The gradient is not finite for ordinary inputs.",
+                "Look for a division or a root near zero, also in the half of "
+                "`ops.where` that is not chosen.",
+            )
+
+
+def _weighted(subject, shape):
+    """The activation times fixed numbers: a plain sum of softmax is 1."""
+    component = subject.copy()
+    weights = np.random.default_rng(2).uniform(0.5, 1.5, shape)
+    return lambda x: component(x) * tf.cast(weights, x.dtype)
+
+
+def _sensitivity(subject, x):
+    return gradients.gradient_of(_weighted(subject, x.shape), x)
+
+
+def gradient_equals_finite_differences(subject):
+    """The gradient must be the slope: move an input and look."""
+    x = subject.examples[0][0]
+    wrong = gradients.wrong_slope(_weighted(subject, x.shape), x)
+    if wrong is not None:
+        gradient, slope = wrong
+        raise Broken(
+            f"The gradient says {number(gradient)} where the slope is "
+            f"{number(slope)}.",
+            "Look for `stop_gradient`, for a custom gradient, and for values "
+            "that pass through NumPy.",
+        )
+
+
+def works_in_mixed_float16(subject):
+    """Under `mixed_float16` activations get `float16` and must keep it."""
+    x = subject.examples[0][0].astype("float16")
+    expected = subject.compute(subject.copy(), tf.cast(x, "float32"))
+    seen = subject.compute(subject.copy(), tf.constant(x))
+    if seen.dtype != tf.float16:
+        raise Broken(
+            f"Inputs in float16 give outputs in {seen.dtype.name}.",
+            "Convert nothing to a fixed dtype: `ops.cast(limit, x.dtype)`.",
+        )
+    if text := difference(arrays_of(seen), arrays_of(expected), 1e-2):
+        raise Broken(
+            f"In float16 it gives {text}.",
+            "Keep numbers small enough for float16, which ends at 65504 and "
+            "knows nothing between 0 and 6e-8.",
+        )
+
+
+def rules_for(subject):
+    """The rules that fit: a function has no config."""
+    yield everything.can_be_called
+    if subject.has_config:
+        yield from everything.CONFIG_RULES
+    yield everything.reloads_from_a_file
+    yield keeps_the_shape
+    yield treats_each_sample_alone
+    yield is_finite_for_large_inputs
+    yield has_a_gradient
+    yield gradient_equals_finite_differences
+    yield everything.gives_the_same_twice
+    yield from everything.GRAPH_RULES
+    yield works_in_mixed_float16
+    if subject.against is not None:
+        yield everything.equals_the_reference

@@ -1,0 +1,145 @@
+"""What a constraint must do: weights in, allowed weights out."""
+
+from helpers.contracts import everything
+from helpers.contracts.runner import Broken, Subject, difference, tensors
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class ConstraintSubject(Subject):
+    """A constraint with kernels of dense layers, small and large."""
+
+    kind = "constraints"
+    page = "regularizers"
+    file_hint = "Return every argument in `get_config`."
+    kept_elsewhere = ()
+
+    @property
+    def is_function(self):
+        return not self.has_config
+
+    def candidates(self):
+        random = np.random.default_rng(0)
+        for size in (3.0, 0.1):
+            yield ((size * random.normal(size=(4, 3))).astype("float32"),)
+
+    def compute(self, component, kernel):
+        return component(kernel)
+
+    def outputs(self, component):
+        return [self.compute(component, *tensors(e)) for e in self.examples]
+
+    def usable_reference(self):
+        return self.against
+
+    def carrier(self, component, inputs):
+        kernel = inputs[0]
+        dense = keras.layers.Dense(
+            kernel.shape[1], use_bias=False, kernel_constraint=component
+        )
+        model = keras.Sequential([keras.Input((kernel.shape[0],)), dense])
+        dense.set_weights([kernel])
+        return model
+
+    def carried(self, model, inputs):
+        return model.layers[-1].kernel_constraint(tf.constant(inputs[0]))
+
+    def found_in(self, model):
+        return model.layers[-1].kernel_constraint
+
+
+def keeps_shape_and_dtype(subject):
+    """The result replaces the weights, so it must fit into their place."""
+    (kernel,) = subject.examples[0]
+    for dtype in ("float32", "float64"):
+        seen = subject.compute(subject.copy(), tf.cast(kernel, dtype))
+        if tuple(seen.shape) != kernel.shape:
+            raise Broken(
+                f"Weights of shape {kernel.shape} become {tuple(seen.shape)}.",
+                "Keep the axis of a norm: `ops.sum(x, axis=0, keepdims=True)`.",
+            )
+        if seen.dtype.name != dtype:
+            raise Broken(
+                f"Weights in {dtype} become {seen.dtype.name}.",
+                "Convert nothing to a fixed dtype: `ops.cast(limit, w.dtype)`.",
+            )
+
+
+def is_the_same_when_applied_twice(subject):
+    """Weights that are allowed stay; else they creep at each step."""
+    for (kernel,) in subject.examples:
+        component = subject.copy()
+        once = subject.compute(component, tf.constant(kernel))
+        twice = subject.compute(component, once)
+        if text := difference(twice, once, 1e-3):
+            raise Broken(
+                f"Applied again it gives {text}.",
+                "Change only what is not allowed: "
+                "`ops.where(allowed, w, nearest_allowed)`.",
+            )
+
+
+def is_finite_for_weights_of_zero(subject):
+    """Weights start at zero in many layers, and a norm of zero divides."""
+    zeros = tf.zeros((4, 3))
+    seen = subject.compute(subject.copy(), zeros)
+    if not np.all(np.isfinite(seen)):
+        raise Broken(
+            "Weights of 0 become NaN or infinite.",
+            "Divide by `norm + keras.config.epsilon()`.",
+        )
+
+
+def holds_after_a_training_step(subject):
+    """The optimizer moves the weights first; the constraint comes last."""
+    inputs = subject.examples[0]
+    model = subject.carrier(subject.copy(), inputs)
+    model.compile(keras.optimizers.SGD(0.5), loss="mse", run_eagerly=True)
+    random = np.random.default_rng(3)
+    x = random.normal(size=(5, inputs[0].shape[0])).astype("float32")
+    y = random.normal(size=(5, inputs[0].shape[1])).astype("float32")
+    model.train_on_batch(x, y)
+    (trained,) = model.get_weights()
+    allowed = subject.compute(subject.copy(), tf.constant(trained))
+    if text := difference(trained, allowed, 1e-3):
+        raise Broken(
+            f"After a training step a weight is {text}.",
+            "Return the allowed weights from `__call__`; change nothing in "
+            "place.",
+        )
+
+
+def works_in_mixed_float16(subject):
+    """In half precision the weights come in `float16`."""
+    (kernel,) = subject.examples[0]
+    expected = subject.compute(subject.copy(), tf.constant(kernel))
+    seen = subject.compute(subject.copy(), tf.cast(kernel, "float16"))
+    if seen.dtype != tf.float16:
+        raise Broken(
+            f"Weights in float16 become {seen.dtype.name}.",
+            "Convert nothing to a fixed dtype: `ops.cast(limit, w.dtype)`.",
+        )
+    if text := difference(seen, expected, 1e-2):
+        raise Broken(
+            f"For weights in float16 it gives {text}.",
+            "Keep squares small enough for float16, which ends at 65504.",
+        )
+
+
+def rules_for(subject):
+    """The rules that fit: a function has no config."""
+    yield everything.can_be_called
+    if subject.has_config:
+        yield from everything.CONFIG_RULES
+    yield everything.reloads_from_a_file
+    yield keeps_shape_and_dtype
+    yield is_the_same_when_applied_twice
+    yield is_finite_for_weights_of_zero
+    yield holds_after_a_training_step
+    yield everything.gives_the_same_twice
+    yield from everything.GRAPH_RULES
+    yield works_in_mixed_float16
+    if subject.against is not None:
+        yield everything.equals_the_reference

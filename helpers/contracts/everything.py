@@ -1,0 +1,303 @@
+"""The rules that hold for components of every kind."""
+
+from helpers.contracts.runner import (
+    Broken,
+    NotApplicable,
+    are_plain,
+    arguments_of,
+    attribute,
+    changed_attributes,
+    difference,
+    equal,
+    is_finite,
+    rebuilt,
+    tensors,
+)
+
+import inspect
+import json
+import tempfile
+import types
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+# What base classes take, and keep in their own way.
+OF_THE_BASE_CLASS = (
+    "name",
+    "dtype",
+    "trainable",
+    "autocast",
+    "activity_regularizer",
+)
+REGISTER = '@keras.saving.register_keras_serializable(package="my_package")'
+
+
+def on_page(page):
+    """Mark a rule with the page of the book that explains it."""
+
+    def mark(rule):
+        rule.page = page
+        return rule
+
+    return mark
+
+
+# ---- Calling ----------------------------------------------------------------
+
+
+def can_be_called(subject):
+    """A component that raises, or gives no finite numbers, serves nobody."""
+    inputs = subject.examples[0]
+    values = subject.compute(subject.usable(), *tensors(inputs))
+    if any(value is None for value in tf.nest.flatten(values)):
+        raise Broken(
+            "It returned None.",
+            "End the function with `return` and the result.",
+        )
+    if not is_finite(values):
+        raise Broken(
+            "It gave NaN or infinity for ordinary inputs.",
+            "Look for a division by zero, the logarithm of a number that is "
+            "not positive or the root of a negative one; "
+            "`ops.maximum(x, keras.config.epsilon())` keeps numbers positive.",
+        )
+
+
+def gives_the_same_twice(subject):
+    """What differs from call to call cannot be compared, saved or debugged."""
+    for inputs in subject.examples:
+        component = subject.usable()
+        first = subject.compute(component, *tensors(inputs))
+        again = subject.compute(component, *tensors(inputs))
+        if seen := difference(again, first, 1e-6):
+            raise Broken(
+                f"The second call on the same inputs gave {seen}.",
+                "Take randomness and state out of the computation: no random "
+                "numbers, and no attribute that a call changes.",
+            )
+
+
+def equals_the_reference(subject):
+    """A component that has a known twin must give the same numbers."""
+    for inputs in subject.examples:
+        seen = subject.compute(subject.usable(), *tensors(inputs))
+        expected = subject.compute(subject.usable_reference(), *tensors(inputs))
+        if text := difference(seen, expected):
+            raise Broken(
+                f"It gives {text}, which is what the reference gives.",
+                "Compare the formula with the one of the reference, and the "
+                "arguments too.",
+            )
+    return "Equal on all inputs that were tried."
+
+
+# ---- Graphs -----------------------------------------------------------------
+
+
+def is_the_same_in_a_graph(subject):
+    """`fit` makes a graph of all code; it must compute what Python does."""
+    return _compare_with_graph(subject, jit_compile=False)
+
+
+def is_the_same_with_xla(subject):
+    """Keras compiles models with XLA where it can, which knows fewer ops."""
+    if not getattr(subject.component, "supports_jit", True):
+        raise NotApplicable("`supports_jit` is False: XLA is not for it.")
+    return _compare_with_graph(subject, jit_compile=True)
+
+
+def _compare_with_graph(subject, jit_compile):
+    for inputs in subject.examples[:1] if jit_compile else subject.examples:
+        component = subject.usable()
+        expected = subject.compute(component, *tensors(inputs))
+        graph = tf.function(
+            lambda *inputs, component=component: subject.compute(
+                component, *inputs
+            ),
+            autograph=False,  # as in Keras
+            jit_compile=jit_compile,
+        )
+        seen = graph(*tensors(inputs))
+        if text := difference(seen, expected):
+            raise Broken(
+                f"Compiled it gives {text}, which is what it gives eagerly.",
+                "Compute with `keras.ops` on the inputs only: Python "
+                "attributes, NumPy and `print` run once, when the graph is "
+                "made.",
+            )
+
+
+# ---- Configs and files ------------------------------------------------------
+
+
+@on_page("saving")
+def config_has_every_argument(subject):
+    """An argument that the config lacks is back at its default after loading.
+
+    Arguments of the base class are its own affair, and an optional argument
+    that is None may be left out.
+    """
+    component = subject.component
+    config = component.get_config()
+    if not isinstance(config, dict):
+        raise Broken(
+            f"`get_config` returned a {type(config).__name__}.",
+            "Return a dictionary: `return {**super().get_config(), ...}`.",
+        )
+    parameters = inspect.signature(type(component).__init__).parameters
+    nothing = object()
+    for name in arguments_of(component):
+        if name in subject.kept_elsewhere:
+            continue
+        present = attribute(component, name, nothing)
+        if name in config:
+            written = config[name]
+            if are_plain(present, written) and not equal(present, written):
+                raise Broken(
+                    f"The config says {name}={written!r}, and the value is "
+                    f"{present!r}.",
+                    f'Return the present value: `"{name}": self.{name}`.',
+                )
+        elif name not in OF_THE_BASE_CLASS and not (
+            parameters[name].default is None
+            and _comes_back_by_itself(component, config, name)
+        ):
+            value = f"={present!r}" if are_plain(present) else ""
+            raise Broken(
+                f"{name}{value} is not in the config.",
+                "Let `get_config` return `{**super().get_config(), "
+                f'"{name}": self.{name}}}`.',
+            )
+    return f"The config has {_listed(config)}."
+
+
+def _comes_back_by_itself(component, config, name):
+    """Whether an optional argument was not given, or follows from others."""
+    present = attribute(component, name)
+    if present is None:
+        return True
+    again = attribute(rebuilt(component, config), name)
+    return are_plain(present, again) and equal(present, again)
+
+
+@on_page("saving")
+def is_rebuilt_from_its_config(subject):
+    """Loading, copying and distributing all rebuild objects from configs."""
+    component = subject.copy()
+    cls = type(component)
+    serialized = keras.saving.serialize_keras_object(component)
+    again = keras.saving.deserialize_keras_object(
+        json.loads(json.dumps(serialized)),
+        custom_objects={cls.__name__: cls},
+    )
+    for name, (value, other) in changed_attributes(component, again).items():
+        raise Broken(
+            f"{name} was {value!r} and is {other!r} in the rebuilt object.",
+            f'Let `get_config` return `"{name}": self.{name}`, and let '
+            f"`__init__` take it.",
+        )
+    expected, seen = subject.outputs(component), subject.outputs(again)
+    if text := difference(seen, expected):
+        raise Broken(
+            f"The rebuilt object gives {text}.",
+            "Let `get_config` return every argument of `__init__` as it was "
+            "given.",
+        )
+
+
+@on_page("saving")
+def reloads_from_a_file(subject):
+    """A model that is saved with it must come back, and be the same.
+
+    The file is loaded without `custom_objects`, as a stranger would load it.
+    """
+    if subject.is_function:
+        _the_file_finds_the_function(subject.component)
+    inputs = subject.examples[0]
+    model = subject.carrier(subject.usable(), inputs)
+    expected = subject.carried(model, inputs)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "model.keras"
+        model.save(path)
+        loaded = keras.models.load_model(path)
+    seen = subject.carried(loaded, inputs)
+    before, after = subject.found_in(model), subject.found_in(loaded)
+    if before is not None and not subject.is_function:
+        for name, values in changed_attributes(before, after).items():
+            raise Broken(
+                f"{name} was {values[0]!r} and is {values[1]!r} after loading.",
+                subject.file_hint,
+            )
+    if text := difference(seen, expected):
+        raise Broken(
+            f"After saving and loading it gives {text}.", subject.file_hint
+        )
+
+
+def _the_file_finds_the_function(function):
+    """Of a function a file keeps the name, and nothing else."""
+    as_class = (
+        "Write a class that keeps the values as attributes and returns them "
+        "in `get_config`."
+    )
+    name = getattr(function, "__name__", type(function).__name__)
+    if name == "<lambda>":
+        raise Broken(
+            "It is a lambda: its code would be in the file, which Keras "
+            "refuses to run.",
+            f"Write a function with `def`, and `{REGISTER}` above it.",
+        )
+    if not isinstance(function, types.FunctionType) and not hasattr(
+        function, "__name__"
+    ):
+        raise Broken(f"A {name} has no name that a file can keep.", as_class)
+    kept = _values_in_closure(function)
+    if kept:
+        raise Broken(
+            f"Only its name is saved: the file does not keep {_listed(kept)}.",
+            as_class,
+        )
+    serialized = keras.saving.serialize_keras_object(function)
+    try:
+        found = keras.saving.deserialize_keras_object(serialized)
+    except Exception:
+        raise Broken(
+            f"Only its name is saved, and loading finds no `{name}`.",
+            f"Register it: write `{REGISTER}` above its `def`.",
+        ) from None
+    if found is not function:
+        raise Broken(
+            f"Only its name is saved, and loading finds another `{name}`.",
+            f"Register this one under a name of its own: `{REGISTER}`.",
+        )
+
+
+def _values_in_closure(function):
+    """Names of what a function remembers, other than functions and modules."""
+    code = getattr(function, "__code__", None)
+    cells = getattr(function, "__closure__", None) or ()
+    functions = (
+        types.FunctionType,
+        types.BuiltinFunctionType,
+        types.ModuleType,
+        type,
+    )
+    names = []
+    for name, cell in zip(getattr(code, "co_freevars", ()), cells, strict=True):
+        try:
+            if not isinstance(cell.cell_contents, functions):
+                names.append(name)
+        except ValueError:  # an empty cell
+            continue
+    return names
+
+
+def _listed(names):
+    names = list(names)
+    return ", ".join(names) if names else "no arguments"
+
+
+CONFIG_RULES = (config_has_every_argument, is_rebuilt_from_its_config)
+GRAPH_RULES = (is_the_same_in_a_graph, is_the_same_with_xla)

@@ -1,0 +1,221 @@
+"""What an initializer must do: a shape and a dtype in, weights out."""
+
+from helpers.contracts import everything
+from helpers.contracts.runner import (
+    Broken,
+    NotApplicable,
+    Subject,
+    arguments_of,
+    copy_of,
+    difference,
+    is_finite,
+    twin_of,
+)
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+SHAPE = (4, 3)
+
+
+class InitializerSubject(Subject):
+    """An initializer with shapes of weights; a seed is set if it has one."""
+
+    kind = "initializers"
+    page = "activations"
+    file_hint = "Return every argument, the seed too, in `get_config`."
+    kept_elsewhere = ()
+
+    @property
+    def is_function(self):
+        return not self.has_config
+
+    @property
+    def has_seed(self):
+        return self.has_config and "seed" in arguments_of(self.component)
+
+    def with_seed(self, seed):
+        """A copy with another seed."""
+        return copy_of(
+            self.component, lambda arguments: {**arguments, "seed": seed}
+        )
+
+    def copy(self):
+        """Without a seed of its own it would not compare with a copy."""
+        if self.has_seed:
+            config = self.component.get_config()
+            if "seed" in config and config["seed"] is None:
+                return self.with_seed(7)
+        return twin_of(self.component)
+
+    def candidates(self):
+        yield (SHAPE,)
+
+    def compute(self, component, shape):
+        # The seed of all that has none of its own
+        keras.utils.set_random_seed(0)
+        return component(tuple(map(int, np.asarray(shape))), dtype="float32")
+
+    def outputs(self, component):
+        return self.compute(component, SHAPE)
+
+    def usable_reference(self):
+        return self.against
+
+    def carrier(self, component, inputs):
+        dense = keras.layers.Dense(
+            SHAPE[1], use_bias=False, kernel_initializer=component
+        )
+        return keras.Sequential([keras.Input((SHAPE[0],)), dense])
+
+    def carried(self, model, inputs):
+        return self.compute(model.layers[-1].kernel_initializer, SHAPE)
+
+    def found_in(self, model):
+        return model.layers[-1].kernel_initializer
+
+
+def gives_the_shape(subject):
+    """The weights must have the shape that the layer asks for."""
+    shapes = [SHAPE]
+    for shape in ((2, 3, 4), (5,)):
+        try:
+            subject.compute(subject.copy(), shape)
+            shapes.append(shape)
+        except Exception:  # some make matrices only
+            continue
+    for shape in shapes:
+        seen = tuple(subject.compute(subject.copy(), shape).shape)
+        if seen != shape:
+            raise Broken(
+                f"Asked for shape {shape} it gives {seen}.",
+                "Use the shape that is passed: `ops.zeros(shape, dtype)`.",
+            )
+
+
+def gives_the_dtype(subject):
+    """Keras says in which dtype it keeps the weights."""
+    for dtype in ("float32", "float16", "float64"):
+        seen = tf.convert_to_tensor(subject.copy()(SHAPE, dtype=dtype))
+        if seen.dtype.name != dtype:
+            raise Broken(
+                f"Asked for {dtype} it gives {seen.dtype.name}.",
+                "Use the dtype that is passed: `ops.cast(values, dtype)`.",
+            )
+
+
+def gives_finite_numbers(subject):
+    """A layer with one NaN among its weights only makes NaN."""
+    for shape in (SHAPE, (1, 1)):
+        if not is_finite(subject.compute(subject.copy(), shape)):
+            raise Broken(
+                f"Among the weights of shape {shape} are NaN or infinity.",
+                "Look for a division by zero or the root of a negative number.",
+            )
+
+
+def seeds_repeat(subject):
+    """With the same seed an experiment can be done again."""
+    if subject.has_seed:
+        first = subject.with_seed(3)(SHAPE, dtype="float32")
+        again = subject.with_seed(3)(SHAPE, dtype="float32")
+    else:
+        keras.utils.set_random_seed(3)
+        first = subject.copy()(SHAPE, dtype="float32")
+        keras.utils.set_random_seed(3)
+        again = subject.copy()(SHAPE, dtype="float32")
+    if text := difference(again, first, 1e-6):
+        raise Broken(
+            f"The same seed gives {text} the second time.",
+            "Pass the seed on: `keras.random.normal(shape, dtype=dtype, "
+            "seed=self.seed)`.",
+        )
+
+
+def different_seeds_differ(subject):
+    """A seed that changes nothing is not used."""
+    first = subject.with_seed(3)(SHAPE, dtype="float32")
+    other = subject.with_seed(4)(SHAPE, dtype="float32")
+    if not difference(other, first, 1e-6):
+        raise Broken(
+            "Seeds 3 and 4 give the same weights.",
+            "Pass the seed on: `keras.random.normal(shape, dtype=dtype, "
+            "seed=self.seed)`.",
+        )
+
+
+def is_not_constant_where_random(subject):
+    """Units that start equal get equal gradients, and stay equal for ever."""
+    first = _values(subject, 3)
+    if not subject.has_seed and not difference(_values(subject, 4), first):
+        raise NotApplicable("It is not random.")
+    for axis, what in ((0, "rows"), (1, "columns")):
+        if np.ptp(first, axis=axis).max() == 0:
+            raise Broken(
+                f"All {what} of the weights are the same.",
+                "Draw a number for each weight: `keras.random.normal(shape, "
+                "dtype=dtype, seed=self.seed)`.",
+            )
+
+
+def _values(subject, seed):
+    if subject.has_seed:
+        return np.asarray(subject.with_seed(seed)(SHAPE, dtype="float32"))
+    keras.utils.set_random_seed(seed)
+    return np.asarray(subject.copy()(SHAPE, dtype="float32"))
+
+
+def is_the_same_in_graphs(subject):
+    """Models are also built inside of graphs, where NumPy draws once."""
+    eager = subject.compute(subject.copy(), SHAPE)
+    for what, jit_compile in (("tf.function", False), ("XLA", True)):
+        component = subject.copy()
+        graph = tf.function(
+            lambda component=component: component(SHAPE, dtype="float32"),
+            autograph=False,
+            jit_compile=jit_compile,
+        )
+        seen = graph()
+        if jit_compile or not subject.has_seed:
+            # XLA draws other numbers, and so does a graph without a seed.
+            seen, eager = tf.zeros(seen.shape), tf.zeros(SHAPE)
+        if text := difference(seen, eager):
+            raise Broken(
+                f"With {what} it gives {text}.",
+                "Use `keras.ops` and `keras.random` rather than NumPy.",
+            )
+
+
+def works_in_mixed_float16(subject):
+    """Under `mixed_float16` weights are still `float32`."""
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        model = subject.carrier(subject.copy(), subject.examples[0])
+        seen = model(np.ones((2, SHAPE[0]), "float32"))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    if not is_finite(seen):
+        raise Broken(
+            "The layer gives NaN or infinity in float16.",
+            "Keep the weights small: float16 ends at 65504.",
+        )
+
+
+def rules_for(subject):
+    """The rules that fit: a function has no config."""
+    yield everything.can_be_called
+    if subject.has_config:
+        yield from everything.CONFIG_RULES
+    yield everything.reloads_from_a_file
+    yield gives_the_shape
+    yield gives_the_dtype
+    yield gives_finite_numbers
+    yield seeds_repeat
+    if subject.has_seed:
+        yield different_seeds_differ
+    yield is_not_constant_where_random
+    yield is_the_same_in_graphs
+    yield works_in_mixed_float16
+    if subject.against is not None:
+        yield everything.equals_the_reference

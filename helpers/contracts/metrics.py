@@ -1,0 +1,380 @@
+"""What a metric must do, as a class or as a function."""
+
+from helpers.contracts import everything
+from helpers.contracts.losses import identity
+from helpers.contracts.runner import (
+    Broken,
+    NotApplicable,
+    Subject,
+    copy_of,
+    difference,
+    tensors,
+)
+
+import inspect
+import itertools
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+SAMPLES = 12
+SPLITS = ((0, 7, 11, 12), (0, 1, 12))
+STATE_IN_WEIGHTS = (
+    "Create it in `__init__` with `self.total = self.add_weight(shape=(), "
+    'initializer="zeros", name="total")`, and change it with '
+    "`self.total.assign_add(...)`."
+)
+SUMS_IN_WEIGHTS = (
+    "Write a Metric that adds up sums in `update_state`, such as `total` and "
+    "`count`, and divides only in `result`."
+)
+
+
+class MetricSubject(Subject):
+    """A metric with targets and predictions that suit it."""
+
+    kind = page = "metrics"
+    file_hint = "Return every argument in `get_config`."
+    kept_elsewhere = ()
+
+    def __init__(self, component, against=None, y_true=None, y_pred=None):
+        super().__init__(component, against)
+        self.given = None if y_true is None else (y_true, y_pred)
+
+    @property
+    def is_function(self):
+        return not isinstance(self.component, keras.Metric)
+
+    @property
+    def takes_targets(self):
+        """Whether it is fed targets and predictions, not values as `Mean`."""
+        if self.is_function:
+            return True
+        parameters = inspect.signature(self.component.update_state).parameters
+        names = [
+            parameter.name
+            for parameter in parameters.values()
+            if parameter.kind != parameter.VAR_KEYWORD
+        ]
+        return names[1:2] != ["sample_weight"] and len(names) != 1
+
+    def copy(self):
+        if self.is_function:
+            return keras.metrics.MeanMetricWrapper(
+                self.component, name="metric"
+            )
+        copy = copy_of(self.component)
+        if copy is self.component:  # there was no way to make another one
+            copy.reset_state()
+        return copy
+
+    def candidates(self):
+        """Several kinds of targets; a metric accepts some of them."""
+        if self.given:
+            yield self.given
+            return
+        random = np.random.default_rng(0)
+        yes_or_no = random.integers(0, 2, (SAMPLES, 1)).astype("float32")
+        shares = random.uniform(size=(SAMPLES, 3)).astype("float32")
+        shares /= shares.sum(axis=1, keepdims=True)
+        real = random.normal(size=(2, SAMPLES, 1)).astype("float32")
+        if not self.takes_targets:
+            yield (real[0, :, 0],)
+            return
+        yield yes_or_no, shares[:, :1]
+        yield np.eye(3, dtype="float32")[random.integers(0, 3, SAMPLES)], shares
+        yield random.integers(0, 3, SAMPLES), shares
+        yield yes_or_no, random.integers(0, 2, (SAMPLES, 1)).astype("float32")
+        yield real[0], real[1]
+
+    def find_examples(self):
+        """The first inputs on which the metric looks at what is predicted."""
+        examples = super().find_examples()
+        for inputs in examples:
+            if not self.takes_targets:
+                break
+            value = self.compute(self.copy(), *inputs)
+            y_true, y_pred = inputs
+            other = self.compute(self.copy(), y_true, np.roll(y_pred, 1, 0))
+            if difference(value, other):
+                return [inputs]
+        return examples[:1]
+
+    def compute(self, component, *inputs):
+        component.reset_state()
+        component.update_state(*inputs)
+        return component.result()
+
+    def outputs(self, component):
+        return [self.compute(component, *tensors(e)) for e in self.examples]
+
+    def usable_reference(self):
+        if isinstance(self.against, keras.Metric):
+            return copy_of(self.against)
+        return keras.metrics.MeanMetricWrapper(self.against)
+
+    def carrier(self, component, inputs):
+        if not self.takes_targets:
+            raise NotApplicable("It takes no targets, so no model can hold it.")
+        model = identity(inputs[1])
+        given = self.component if self.is_function else component
+        model.compile("sgd", loss=no_loss, metrics=[given], run_eagerly=True)
+        return model
+
+    def carried(self, model, inputs):
+        logs = model.test_on_batch(inputs[1], inputs[0], return_dict=True)
+        return [value for name, value in logs.items() if name != "loss"]
+
+    def found_in(self, model):
+        # Keras keeps the metrics of `compile` in a metric of its own.
+        kept = [
+            m for each in model.metrics for m in getattr(each, "metrics", ())
+        ]
+        kind = type(self.component)
+        return next((m for m in kept if isinstance(m, kind)), None)
+
+    def state(self, component):
+        return [variable.numpy() for variable in component.variables]
+
+
+@keras.saving.register_keras_serializable(package="helpers")
+def no_loss(y_true, y_pred):
+    """For a model of which only the metrics matter."""
+    return 0 * ops.mean(ops.reshape(y_pred, (ops.shape(y_pred)[0], -1)), -1)
+
+
+def _part(inputs, begin, end):
+    return [part[begin:end] for part in inputs]
+
+
+def _fed(metric, inputs, split):
+    """The result after the batches between the numbers in `split`."""
+    metric.reset_state()
+    for begin, end in itertools.pairwise(split):
+        metric.update_state(*_part(inputs, begin, end))
+    return metric.result()
+
+
+# ---- The rules --------------------------------------------------------------
+
+
+def is_the_same_in_any_batching(subject):
+    """The value of an epoch must not depend on how it was cut into batches."""
+    for inputs in subject.examples:
+        samples = len(inputs[0])
+        whole = _fed(subject.copy(), inputs, (0, samples))
+        for split in SPLITS:
+            split = sorted({min(place, samples) for place in split})
+            if text := difference(_fed(subject.copy(), inputs, split), whole):
+                sizes = [str(n) for n in np.diff(split)]
+                raise Broken(
+                    f"In batches of {', '.join(sizes)} it gives {text} for all "
+                    "at once.",
+                    SUMS_IN_WEIGHTS,
+                )
+        backwards = [part[::-1] for part in inputs]
+        seen = _fed(subject.copy(), backwards, (0, samples // 3, samples))
+        if text := difference(seen, whole):
+            raise Broken(f"In reversed order it gives {text}.", SUMS_IN_WEIGHTS)
+    return "The same at once, in batches and in reversed order."
+
+
+def reset_clears_everything(subject):
+    """Keras resets at each epoch; what stays behind grows into the next."""
+    for inputs in subject.examples:
+        half = len(inputs[0]) // 2
+        first, second = _part(inputs, 0, half), _part(inputs, half, None)
+        fresh, used = subject.copy(), subject.copy()
+        start = subject.state(fresh)
+        used.update_state(*first)
+        used.reset_state()
+        made_at_once = len(start) == len(used.variables)
+        text = difference(subject.state(used), start) if made_at_once else None
+        if text:
+            raise Broken(
+                f"After `reset_state` a weight is {text}.",
+                "Write `reset_state`, and give each weight its first value: "
+                "`self.total.assign(0.0)`.",
+            )
+        for metric in (fresh, used):
+            metric.update_state(*second)
+        if text := difference(used.result(), fresh.result()):
+            raise Broken(
+                f"After `reset_state` and a new batch it gives {text}.",
+                "Keep all state in weights, which `reset_state` sets to zero. "
+                + STATE_IN_WEIGHTS,
+            )
+
+
+def keeps_state_in_weights(subject):
+    """State in Python is lost in graphs, in files and on other devices."""
+    inputs = subject.examples[-1]
+    half = len(inputs[0]) // 2
+    metric, other = subject.copy(), subject.copy()
+    metric.update_state(*_part(inputs, 0, half))
+    if len(metric.variables) == 0:
+        raise Broken(
+            "It has no weights to keep its state in.", STATE_IN_WEIGHTS
+        )
+    if len(other.variables) < len(metric.variables):  # made by an update
+        other.update_state(*_part(inputs, half, half + 2))
+    for there, here in zip(other.variables, metric.variables, strict=True):
+        there.assign(here)
+    if text := difference(other.result(), metric.result()):
+        raise Broken(
+            f"Another one with the same weights gives {text}: some of the "
+            "state is not in weights.",
+            STATE_IN_WEIGHTS,
+        )
+    for each in (metric, other):
+        each.update_state(*_part(inputs, half, None))
+    if text := difference(other.result(), metric.result()):
+        raise Broken(
+            f"Another one that goes on from the same weights gives {text}.",
+            STATE_IN_WEIGHTS,
+        )
+    return f"{len(metric.variables)} weights."
+
+
+def counts_in_a_graph(subject):
+    """In `fit` a graph runs `update_state`: what it changes must be weights."""
+    inputs = subject.examples[0]
+    half = len(inputs[0]) // 2
+    eager, metric = subject.copy(), subject.copy()
+    update = tf.function(metric.update_state, autograph=False)
+    for part in (_part(inputs, 0, half), _part(inputs, half, 2 * half)):
+        update(*tensors(part))
+        eager.update_state(*part)
+    if text := difference(metric.result(), eager.result()):
+        raise Broken(
+            f"After two batches in a graph it gives {text}.", STATE_IN_WEIGHTS
+        )
+
+
+def two_halves_merge(subject):
+    """On two devices each sees a half, and Keras merges their weights."""
+    for inputs in subject.examples:
+        half = len(inputs[0]) // 2
+        one, two, both = subject.copy(), subject.copy(), subject.copy()
+        one.update_state(*_part(inputs, 0, half))
+        two.update_state(*_part(inputs, half, None))
+        both.update_state(*inputs)
+        for here, there in zip(one.variables, two.variables, strict=True):
+            if here.aggregation == "mean":
+                here.assign((here + there) / 2)
+            elif here.aggregation in ("sum", None):
+                here.assign(here + there)
+        if text := difference(one.result(), both.result()):
+            raise Broken(
+                f"Two halves with their weights added give {text}.",
+                SUMS_IN_WEIGHTS,
+            )
+
+
+def honours_sample_weight(subject):
+    """A weight of 0 must leave a sample out, and 2 must count it twice."""
+    for inputs in subject.examples:
+        samples = len(inputs[0])
+        if not subject.is_function:
+            _takes_sample_weight(subject.component)
+        keep = np.arange(samples) % 3 != 0
+        cases = (
+            ("Weights of 0", keep.astype("float32"), np.nonzero(keep)[0]),
+            (
+                "Weights of 2",
+                1 + keep.astype("float32"),
+                np.concatenate([np.arange(samples), np.nonzero(keep)[0]]),
+            ),
+        )
+        for what, weights, chosen in cases:
+            by_hand, metric = subject.copy(), subject.copy()
+            by_hand.update_state(*[part[chosen] for part in inputs])
+            metric.update_state(*inputs, sample_weight=weights)
+            if text := difference(metric.result(), by_hand.result()):
+                instead = "left out" if what.endswith("0") else "repeated"
+                raise Broken(
+                    f"{what} give {text}, the value with these samples "
+                    f"{instead}.",
+                    "Multiply each sample by its weight, and divide by the sum "
+                    "of the weights: `ops.sum(values * sample_weight) / "
+                    "ops.sum(sample_weight)`; a function returns one value a "
+                    "sample.",
+                )
+
+
+def _takes_sample_weight(metric):
+    parameters = inspect.signature(metric.update_state).parameters
+    if "sample_weight" not in parameters and not any(
+        parameter.kind == parameter.VAR_KEYWORD
+        for parameter in parameters.values()
+    ):
+        raise Broken(
+            "`update_state` takes no `sample_weight`.",
+            "Write `def update_state(self, y_true, y_pred, "
+            "sample_weight=None)`, and use the weights.",
+        )
+
+
+def works_in_fit_and_evaluate(subject):
+    """In `fit` the metric runs in graphs, over batches and epochs."""
+    if not subject.takes_targets:
+        raise NotApplicable("It takes no targets, so no model can hold it.")
+    inputs = subject.examples[0]
+    y_true, y_pred = inputs
+    expected = subject.compute(subject.copy(), *inputs)
+    model = identity(y_pred)
+    given = subject.component if subject.is_function else subject.copy()
+    model.compile("sgd", loss=no_loss, metrics=[given], jit_compile=False)
+    batches = {"batch_size": 5, "verbose": 0, "shuffle": False}
+    epochs = model.fit(y_pred, y_true, epochs=2, **batches).history
+    batches.pop("shuffle")
+    logs = model.evaluate(y_pred, y_true, return_dict=True, **batches)
+    if not isinstance(expected, dict):
+        names = [name for name in logs if name != "loss"]
+        expected = dict.fromkeys(names, expected)
+    for name, value in expected.items():
+        for what, seen in (
+            ("In `evaluate`", logs[name]),
+            ("In the first epoch of `fit`", epochs[name][0]),
+            ("In the second epoch of `fit`", epochs[name][1]),
+        ):
+            if text := difference(seen, value):
+                raise Broken(
+                    f"{what} it gives {text} by hand.", SUMS_IN_WEIGHTS
+                )
+    return "The same in both epochs of `fit`, in `evaluate` and by hand."
+
+
+def works_in_mixed_float16(subject):
+    """Under `mixed_float16` predictions are `float16`, targets are not."""
+    inputs = subject.examples[0]
+    expected = subject.compute(subject.copy(), *tensors(inputs))
+    rounded = (*inputs[:-1], np.asarray(inputs[-1]).astype("float16"))
+    seen = subject.compute(subject.copy(), *tensors(rounded))
+    if text := difference(seen, expected, 2e-2):
+        raise Broken(
+            f"With predictions in float16 it gives {text}.",
+            "Convert both first: `y_pred = ops.cast(y_pred, self.dtype)`.",
+        )
+
+
+def rules_for(subject):
+    """The rules that fit: a function has no config."""
+    yield everything.can_be_called
+    if not subject.is_function:
+        yield from everything.CONFIG_RULES
+    yield everything.reloads_from_a_file
+    yield is_the_same_in_any_batching
+    yield reset_clears_everything
+    yield keeps_state_in_weights
+    yield two_halves_merge
+    yield honours_sample_weight
+    yield counts_in_a_graph
+    yield works_in_fit_and_evaluate
+    yield everything.gives_the_same_twice
+    yield from everything.GRAPH_RULES
+    yield works_in_mixed_float16
+    if subject.against is not None:
+        yield everything.equals_the_reference

@@ -1,0 +1,193 @@
+"""What a regularizer must do: weights in, a penalty out."""
+
+from helpers.contracts import everything, gradients
+from helpers.contracts.runner import (
+    Broken,
+    Subject,
+    difference,
+    is_finite,
+    number,
+    tensors,
+)
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+
+class RegularizerSubject(Subject):
+    """A regularizer with a kernel of a dense layer."""
+
+    kind = page = "regularizers"
+    file_hint = "Return every argument in `get_config`."
+    kept_elsewhere = ()
+
+    @property
+    def is_function(self):
+        return not self.has_config
+
+    def candidates(self):
+        kernel = np.random.default_rng(0).normal(size=(4, 3))
+        yield (kernel.astype("float32"),)
+
+    def compute(self, component, kernel):
+        return component(kernel)
+
+    def outputs(self, component):
+        return [self.compute(component, *tensors(e)) for e in self.examples]
+
+    def usable_reference(self):
+        return self.against
+
+    def carrier(self, component, inputs):
+        kernel = inputs[0]
+        dense = keras.layers.Dense(
+            kernel.shape[1], use_bias=False, kernel_regularizer=component
+        )
+        model = keras.Sequential([keras.Input((kernel.shape[0],)), dense])
+        dense.set_weights([kernel])
+        return model
+
+    def carried(self, model, inputs):
+        return model.losses
+
+    def found_in(self, model):
+        return model.layers[-1].kernel_regularizer
+
+
+def gives_one_number(subject):
+    """The penalty is added to the loss, which is one number."""
+    (kernel,) = subject.examples[0]
+    shape = tuple(subject.compute(subject.copy(), tf.constant(kernel)).shape)
+    if shape != ():
+        raise Broken(
+            f"Weights of shape {kernel.shape} give a penalty of shape {shape}.",
+            "Add up everything: `return self.factor * ops.sum(...)`.",
+        )
+
+
+def is_never_negative(subject):
+    """A negative penalty is a reward, and training would run after it."""
+    (kernel,) = subject.examples[0]
+    for weights in (kernel, -np.abs(kernel), np.abs(kernel), 0 * kernel):
+        value = np.min(subject.compute(subject.copy(), tf.constant(weights)))
+        if value < 0:
+            raise Broken(
+                f"The penalty can be {number(value)}.",
+                "Add up sizes, which have no sign: `ops.abs(weights)` or "
+                "`ops.square(weights)`.",
+            )
+
+
+def grows_with_the_weights(subject):
+    """A penalty that does not grow does not hold large weights back."""
+    (kernel,) = subject.examples[0]
+    seen = [
+        float(
+            np.sum(subject.compute(subject.copy(), tf.constant(kernel * size)))
+        )
+        for size in (np.float32(0), np.float32(1), np.float32(3))
+    ]
+    if not seen[0] < seen[1] < seen[2]:
+        raise Broken(
+            f"Weights that are 0, 1 and 3 times as large give "
+            f"{', '.join(map(number, seen))}.",
+            "Let the penalty depend on the size of the weights: "
+            "`self.factor * ops.sum(ops.square(weights))`.",
+        )
+    return f"{', '.join(map(number, seen))} for 0, 1 and 3 times the weights."
+
+
+def has_a_gradient(subject):
+    """The penalty acts through its gradient, and through nothing else."""
+    (kernel,) = subject.examples[0]
+    component = subject.copy()
+    gradient = gradients.gradient_of(component, kernel)
+    if gradient is None or not np.any(gradient):
+        raise Broken(
+            "The gradient is "
+            + ("missing." if gradient is None else "zero everywhere."),
+            "Use smooth functions of `keras.ops`: no `round`, comparison, "
+            "NumPy or `stop_gradient`.",
+        )
+    at_zero = gradients.gradient_of(component, 0 * kernel)
+    if not is_finite(gradient) or not is_finite(at_zero):
+        raise Broken(
+            "The gradient is not finite"
+            + (" for weights of 0." if is_finite(gradient) else "."),
+            "Keep roots away from zero: "
+            "`ops.sqrt(x + keras.config.epsilon())`.",
+        )
+
+
+def gradient_equals_finite_differences(subject):
+    """The gradient must be the slope: move a weight and look."""
+    (kernel,) = subject.examples[0]
+    wrong = gradients.wrong_slope(subject.copy(), kernel)
+    if wrong is not None:
+        gradient, slope = wrong
+        raise Broken(
+            f"The gradient says {number(gradient)} where the slope is "
+            f"{number(slope)}.",
+            "Look for `stop_gradient`, for a custom gradient, and for values "
+            "that pass through NumPy.",
+        )
+
+
+def is_counted_in_training(subject):
+    """A step must feel the penalty: the loss has it, the weights follow."""
+    (kernel,) = subject.examples[0]
+    model = subject.carrier(subject.copy(), subject.examples[0])
+    model.compile(keras.optimizers.SGD(0.1), loss="mse", run_eagerly=True)
+    x = np.zeros((2, kernel.shape[0]), "float32")
+    logs = model.train_on_batch(x, np.zeros((2, kernel.shape[1]), "float32"))
+    penalty = subject.compute(subject.copy(), tf.constant(kernel))
+    if text := difference(logs, tf.reduce_sum(penalty)):
+        raise Broken(
+            f"A model without any other loss reports {text}.",
+            "Return the penalty as one number, and change nothing else.",
+        )
+    if not np.any(model.get_weights()[0] - kernel):
+        raise Broken(
+            "A training step on the penalty alone leaves the weights as they "
+            "are.",
+            "Compute the penalty from the weights it is given.",
+        )
+
+
+def works_in_mixed_float16(subject):
+    """The penalty has the dtype of the weights, or it cannot be added."""
+    (kernel,) = subject.examples[0]
+    expected = subject.compute(subject.copy(), tf.constant(kernel))
+    for dtype in ("float16", "float64"):
+        seen = subject.compute(subject.copy(), tf.cast(kernel, dtype))
+        if seen.dtype.name != dtype:
+            raise Broken(
+                f"Weights in {dtype} give a penalty in {seen.dtype.name}.",
+                "Convert nothing to a fixed dtype: "
+                "`ops.cast(self.factor, weights.dtype)`.",
+            )
+        if text := difference(seen, expected, 1e-2):
+            raise Broken(
+                f"For weights in {dtype} it gives {text}.",
+                "Compute with the weights as they are, without NumPy.",
+            )
+
+
+def rules_for(subject):
+    """The rules that fit: a function has no config."""
+    yield everything.can_be_called
+    if subject.has_config:
+        yield from everything.CONFIG_RULES
+    yield everything.reloads_from_a_file
+    yield gives_one_number
+    yield is_never_negative
+    yield grows_with_the_weights
+    yield has_a_gradient
+    yield gradient_equals_finite_differences
+    yield is_counted_in_training
+    yield everything.gives_the_same_twice
+    yield from everything.GRAPH_RULES
+    yield works_in_mixed_float16
+    if subject.against is not None:
+        yield everything.equals_the_reference

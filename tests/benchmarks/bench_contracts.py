@@ -1,0 +1,37 @@
+"""How long does it take to check one component of each kind?
+
+The first check in a process is slower, because TensorFlow sets up its
+compilers; a warm-up round keeps that out.
+"""
+
+from helpers import contracts
+
+import keras
+import pytest
+
+CHECKS = {
+    "activation": lambda: contracts.check_activation(keras.activations.gelu),
+    "constraint": lambda: contracts.check_constraint(
+        keras.constraints.MaxNorm()
+    ),
+    "initializer": lambda: contracts.check_initializer(
+        keras.initializers.HeNormal()
+    ),
+    "layer": lambda: contracts.check_layer(keras.layers.Dense(4), (None, 3)),
+    "layer-LSTM": lambda: contracts.check_layer(
+        keras.layers.LSTM(3), (None, 4, 2)
+    ),
+    "loss": lambda: contracts.check_loss(keras.losses.LogCosh()),
+    "metric": lambda: contracts.check_metric(keras.metrics.Precision()),
+    "metric-AUC": lambda: contracts.check_metric(keras.metrics.AUC()),
+    "model": lambda: contracts.check_model(
+        keras.Sequential([keras.layers.Dense(4), keras.layers.Dense(2)]),
+        (None, 3),
+    ),
+    "regularizer": lambda: contracts.check_regularizer(keras.regularizers.L2()),
+}
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+def test_check(benchmark, kind):
+    benchmark.pedantic(CHECKS[kind], rounds=3, warmup_rounds=1)
