@@ -12,8 +12,11 @@ import os
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 # oneDNN reorders sums, so that results differ from one CPU to another.
 os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "0")
-# Every chapter trains many small models, and TensorFlow takes each for a
-# function traced once too often.
+# No notes, and not the one warning that every chapter would cause: each trains
+# many small models, and TensorFlow takes them for one, traced too often.
 logging.getLogger("tensorflow").addFilter(
-    lambda record: "tf.function retracing" not in record.getMessage()
+    lambda record: (
+        record.levelno > logging.INFO
+        and "tf.function retracing" not in record.getMessage()
+    )
 )
