@@ -76,9 +76,7 @@ def check_activation(activation, against=None, skip=None):
         >>> check_activation(keras.activations.relu).ok
         True
     """
-    _check_component("activation", activation)
-    if against is not None:
-        _check_component("activation", against, "against")
+    _check_components("activation", activation, against)
     subject = activations.ActivationSubject(activation, against)
     return run(subject, activations.rules_for(subject), skip)
 
@@ -104,9 +102,7 @@ def check_constraint(constraint, against=None, skip=None):
         >>> check_constraint(keras.constraints.NonNeg()).ok
         True
     """
-    _check_component("constraint", constraint)
-    if against is not None:
-        _check_component("constraint", against, "against")
+    _check_components("constraint", constraint, against)
     subject = constraints.ConstraintSubject(constraint, against)
     return run(subject, constraints.rules_for(subject), skip)
 
@@ -133,9 +129,7 @@ def check_initializer(initializer, against=None, skip=None):
         >>> check_initializer(keras.initializers.HeNormal(seed=1)).ok
         True
     """
-    _check_component("initializer", initializer)
-    if against is not None:
-        _check_component("initializer", against, "against")
+    _check_components("initializer", initializer, against)
     subject = initializers.InitializerSubject(initializer, against)
     return run(subject, initializers.rules_for(subject), skip)
 
@@ -162,9 +156,7 @@ def check_regularizer(regularizer, against=None, skip=None):
         >>> check_regularizer(keras.regularizers.L2(0.1)).ok
         True
     """
-    _check_component("regularizer", regularizer)
-    if against is not None:
-        _check_component("regularizer", against, "against")
+    _check_components("regularizer", regularizer, against)
     subject = regularizers.RegularizerSubject(regularizer, against)
     return run(subject, regularizers.rules_for(subject), skip)
 
@@ -195,9 +187,7 @@ def check_loss(loss, against=None, skip=None, y_true=None, y_pred=None):
         >>> check_loss(keras.losses.MeanSquaredError()).ok
         True
     """
-    _check_component("loss", loss)
-    if against is not None:
-        _check_component("loss", against, "against")
+    _check_components("loss", loss, against)
     y_true, y_pred = _checked_example(y_true, y_pred)
     subject = losses.LossSubject(loss, against, y_true, y_pred)
     return run(subject, losses.rules_for(subject), skip)
@@ -230,9 +220,7 @@ def check_metric(metric, against=None, skip=None, y_true=None, y_pred=None):
         >>> check_metric(keras.metrics.Precision()).ok
         True
     """
-    _check_component("metric", metric)
-    if against is not None:
-        _check_component("metric", against, "against")
+    _check_components("metric", metric, against)
     y_true, y_pred = _checked_example(y_true, y_pred)
     subject = metrics.MetricSubject(metric, against, y_true, y_pred)
     return run(subject, metrics.rules_for(subject), skip)
@@ -316,6 +304,13 @@ def check_model(model, input_shape, against=None, skip=None):
 
 
 # ---- Arguments --------------------------------------------------------------
+
+
+def _check_components(kind, component, against):
+    """Raise unless the component, and the reference if any, is of a kind."""
+    _check_component(kind, component)
+    if against is not None:
+        _check_component(kind, against, "against")
 
 
 def _check_component(kind, value, argument=None):

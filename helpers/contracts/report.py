@@ -22,6 +22,7 @@ STYLE = """\
   background: transparent; color: inherit; font-weight: normal; }
 .contract th[scope="row"] { font-family: monospace; min-width: 11em; }
 .contract p { margin: 0 0 0.3em; }
+.contract code { overflow-wrap: anywhere; white-space: normal; }
 .contract summary { cursor: pointer; }
 .contract .status { font-weight: bold; white-space: nowrap; }
 .contract .verdict { font-weight: bold; }
@@ -116,13 +117,16 @@ class Report:
 
     def __repr__(self):
         parts = textwrap.wrap(self.verdict, WIDTH)
-        for status in ("failed", "skipped"):
-            parts += [_as_text(result) for result in self._with_status(status)]
-        passed = ", ".join(r.name for r in self._with_status("passed"))
-        if passed:
-            parts += textwrap.wrap(
-                f"passed   {passed}", WIDTH, subsequent_indent=" " * 9
-            )
+        parts += [_as_text(result) for result in self._with_status("failed")]
+        reasons = {}
+        for result in self._with_status("skipped"):
+            reasons.setdefault(result.message, []).append(result.name)
+        for reason, names in reasons.items():
+            parts += _as_list("skipped", names)
+            parts += _indented(reason)
+        parts += _as_list(
+            "passed", [r.name for r in self._with_status("passed")]
+        )
         return "\n".join(parts)
 
     def _repr_html_(self):
@@ -153,20 +157,30 @@ def _count(number, noun):
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 
-def _as_text(result):
-    """One result in lines of at most 80 columns."""
-    status = "FAILED" if result.status == "failed" else result.status
-    lines = [f"{status:8} {result.name}"]
-    texts = [result.message]
-    if result.hint:
-        texts.append(f"Fix: {result.hint}")
-        if _exists(result.link):
-            texts.append(f"See {result.link}")
+def _as_list(status, names):
+    """Many results in few lines: their names after the status."""
+    text = f"{status:8} {', '.join(names)}"
+    return (
+        textwrap.wrap(text, WIDTH, subsequent_indent=" " * 9) if names else []
+    )
+
+
+def _indented(text):
+    """Text in lines below a result."""
     indent = " " * 11
+    return textwrap.wrap(
+        text, WIDTH, initial_indent=indent, subsequent_indent=indent
+    )
+
+
+def _as_text(result):
+    """A failed result in lines of at most 80 columns."""
+    lines = [f"FAILED   {result.name}"]
+    texts = [result.message, f"Fix: {result.hint}"]
+    if _exists(result.link):
+        texts.append(f"See {result.link}")
     for text in filter(None, texts):
-        lines += textwrap.wrap(
-            text, WIDTH, initial_indent=indent, subsequent_indent=indent
-        )
+        lines += _indented(text)
     return "\n".join(lines)
 
 
