@@ -32,6 +32,15 @@ STYLE = """\
   var(--figure-vermillion, #c24e00); padding-inline-start: 0.5em; }
 .contract .skipped .status { border-inline-start: 0.4em dotted
   currentColor; padding-inline-start: 0.5em; }
+/* On a phone: the name and the status, and below them what was seen. */
+@media (max-width: 600px) {
+  .contract :is(table, tbody) { display: block; }
+  .contract thead { position: absolute; clip-path: inset(50%); }
+  .contract tr { display: grid; grid-template-columns: 1fr auto;
+    border-top: 1px solid currentColor; }
+  .contract tbody :is(th, td) { border: 0; min-width: 0; }
+  .contract tbody td:last-child { grid-column: 1 / -1; }
+}
 </style>"""
 
 
