@@ -4,7 +4,9 @@ Made by `make components` from the cells tagged `component`: change the chapter
 and not this file.
 """
 
+import math
 import numbers
+import operator
 
 import keras
 from keras import ops
@@ -92,6 +94,44 @@ def create_huber(threshold=1.0):
 
 
 # From the chapter Losses: book/losses.ipynb
+def checked_number(name, value, above=None, least=None, below=None, most=None):
+    """Checks that an argument is a finite number within bounds.
+
+    Args:
+        name: Name of the argument, for the message.
+        value: What was passed for it.
+        above: Number that it must be larger than, or `None`.
+        least: Smallest number allowed, or `None`.
+        below: Number that it must be smaller than, or `None`.
+        most: Largest number allowed, or `None`.
+
+    Returns:
+        The number as a `float`.
+
+    Raises:
+        ValueError: If it is no number, not finite, or out of bounds.
+    """
+    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    fits = number and math.isfinite(value)
+    bounds = []
+    for bound, words, holds in (
+        (above, "above", operator.gt),
+        (least, "at least", operator.ge),
+        (below, "below", operator.lt),
+        (most, "at most", operator.le),
+    ):
+        if bound is not None:
+            bounds.append(f"{words} {bound}")
+            fits = fits and holds(value, bound)
+    if not fits:
+        raise ValueError(
+            f"`{name}` must be a finite number {' and '.join(bounds)}. "
+            f"Received: {name}={value!r}"
+        )
+    return float(value)
+
+
+# From the chapter Losses: book/losses.ipynb
 @keras.saving.register_keras_serializable(package="made_to_measure")
 class HuberLoss(keras.losses.Loss):
     """Huber loss: quadratic for small errors, linear for large ones.
@@ -117,13 +157,7 @@ class HuberLoss(keras.losses.Loss):
 
     def __init__(self, threshold=1.0, name="huber_loss", **kwargs):
         super().__init__(name=name, **kwargs)
-        number = isinstance(threshold, numbers.Real)
-        if not number or not 0 < threshold < float("inf"):
-            raise ValueError(
-                "`threshold` must be a positive, finite number. "
-                f"Received: threshold={threshold!r}"
-            )
-        self.threshold = float(threshold)
+        self.threshold = checked_number("threshold", threshold, above=0)
 
     def call(self, y_true, y_pred):
         return create_huber(self.threshold)(y_true, y_pred)
@@ -158,12 +192,8 @@ class CappedLoss(keras.losses.Loss):
             raise ValueError(
                 f"`loss` must be a keras.losses.Loss. Received: loss={loss!r}"
             )
-        if not isinstance(cap, numbers.Real) or not cap > 0:
-            raise ValueError(
-                f"`cap` must be a positive number. Received: cap={cap!r}"
-            )
         self.loss = loss
-        self.cap = float(cap)
+        self.cap = checked_number("cap", cap, above=0)
 
     def call(self, y_true, y_pred):
         return ops.minimum(self.loss.call(y_true, y_pred), self.cap)
@@ -176,3 +206,194 @@ class CappedLoss(keras.losses.Loss):
     def from_config(cls, config):
         loss = keras.saving.deserialize_keras_object(config["loss"])
         return cls(**{**config, "loss": loss})
+
+
+# From the chapter Activations and initializers: book/activations.ipynb
+@keras.saving.register_keras_serializable(package="made_to_measure")
+def my_softplus(x):
+    """Softplus: a smooth ReLU, positive everywhere.
+
+    Formula: `log(1 + exp(x))`, computed as
+    `max(x, 0) + log1p(exp(-abs(x)))`, which neither overflows nor loses
+    small values.
+
+    Args:
+        x: Tensor of any shape. Integers become floats.
+
+    Returns:
+        Tensor of the shape and the floating dtype of `x`.
+
+    Reference:
+        [Glorot et al., 2011](
+        https://proceedings.mlr.press/v15/glorot11a.html)
+    """
+    x = ops.convert_to_tensor(x)
+    if not keras.backend.is_float_dtype(x.dtype):
+        x = ops.cast(x, keras.config.floatx())
+    # At zero both terms take the slope from the left: 0 and 1/2.
+    minus_size = ops.where(x > 0, -x, x)
+    return ops.relu(x) + ops.log1p(ops.exp(minus_size))
+
+
+# From the chapter Activations and initializers: book/activations.ipynb
+@keras.saving.register_keras_serializable(package="made_to_measure")
+class ScaledSoftplus(keras.layers.Layer):
+    """Softplus whose bend at zero is as sharp as you like.
+
+    Formula: `softplus(sharpness * x) / sharpness`. It becomes ReLU as the
+    sharpness grows.
+
+    Args:
+        sharpness: Positive float. Defaults to `1.0`, which is softplus.
+        **kwargs: `name` and `dtype`, as for every `keras.layers.Layer`.
+
+    Input shape:
+        Any.
+
+    Output shape:
+        The same.
+
+    Raises:
+        ValueError: If `sharpness` is not a positive, finite number.
+
+    Example:
+        >>> model.add(keras.layers.Dense(32))
+        >>> model.add(ScaledSoftplus(sharpness=4.0))
+    """
+
+    def __init__(self, sharpness=1.0, **kwargs):
+        super().__init__(**kwargs)
+        self.sharpness = checked_number("sharpness", sharpness, above=0)
+        self.supports_masking = True
+
+    def call(self, inputs):
+        return my_softplus(self.sharpness * inputs) / self.sharpness
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "sharpness": self.sharpness}
+
+
+# From the chapter Activations and initializers: book/activations.ipynb
+@keras.saving.register_keras_serializable(package="made_to_measure")
+class LearnedSwish(keras.layers.Layer):
+    """Swish with a trained parameter, one for the whole layer.
+
+    Formula: `x * sigmoid(beta * x)`. `beta` starts at 1.
+
+    Args:
+        **kwargs: `name`, `dtype` and `trainable`, as for every
+            `keras.layers.Layer`.
+
+    Input shape:
+        Any.
+
+    Output shape:
+        The same.
+
+    Reference:
+        [Ramachandran et al., 2017](https://arxiv.org/abs/1710.05941)
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        self.beta = self.add_weight(name="beta", shape=(), initializer="ones")
+
+    def call(self, inputs):
+        return inputs * ops.sigmoid(self.beta * inputs)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+# From the chapter Activations and initializers: book/activations.ipynb
+def compute_fans(shape):
+    """Computes how many inputs and outputs a weight tensor connects.
+
+    Args:
+        shape: Tuple of whole numbers: `(inputs, outputs)` for a dense
+            kernel, `(..., channels_in, channels_out)` for a convolution. A
+            vector has one number for both, a scalar 1.
+
+    Returns:
+        Tuple `(fan_in, fan_out)` of whole numbers.
+    """
+    if len(shape) < 2:
+        size = math.prod(shape)
+        return size, size
+    *window, channels_in, channels_out = shape
+    pixels = math.prod(window)
+    return pixels * channels_in, pixels * channels_out
+
+
+@keras.saving.register_keras_serializable(package="made_to_measure")
+def my_glorot(shape, dtype=None):
+    """Draws weights that keep the size of signals and gradients.
+
+    Formula: a normal distribution, not truncated, with mean 0 and standard
+    deviation `sqrt(2 / (fan_in + fan_out))`.
+
+    Args:
+        shape: Shape of the weights, a tuple; see `compute_fans`.
+        dtype: Floating dtype of the weights. `None` is Keras's default.
+
+    Returns:
+        Tensor of this shape and dtype.
+
+    Reference:
+        [Glorot and Bengio, 2010](
+        https://proceedings.mlr.press/v9/glorot10a.html)
+    """
+    stddev = math.sqrt(2 / sum(compute_fans(shape)))
+    return keras.random.normal(shape, stddev=stddev, dtype=dtype)
+
+
+# From the chapter Activations and initializers: book/activations.ipynb
+@keras.saving.register_keras_serializable(package="made_to_measure")
+class GlorotNormal(keras.initializers.Initializer):
+    """Draws weights that keep the size of signals, times a gain.
+
+    Formula: a normal distribution, not truncated, with mean 0 and standard
+    deviation `gain * sqrt(2 / (fan_in + fan_out))`.
+
+    Args:
+        gain: Positive float. `1.0` suits linear layers and tanh, `2**0.5`
+            suits ReLU. Defaults to `1.0`.
+        seed: Whole number, with which each call gives the same weights, or
+            `None`, with which each call gives others.
+
+    Raises:
+        ValueError: If `gain` is not a positive, finite number, or `seed` is
+            neither a whole number nor `None`.
+
+    Example:
+        >>> keras.layers.Dense(8, kernel_initializer=GlorotNormal(2**0.5))
+
+    Reference:
+        [Glorot and Bengio, 2010](
+        https://proceedings.mlr.press/v9/glorot10a.html)
+    """
+
+    def __init__(self, gain=1.0, seed=None):
+        self.gain = checked_number("gain", gain, above=0)
+        whole = isinstance(seed, numbers.Integral)
+        if seed is not None and (not whole or isinstance(seed, bool)):
+            raise ValueError(
+                "`seed` must be a whole number or None. "
+                f"Received: seed={seed!r}"
+            )
+        self.seed = None if seed is None else int(seed)
+
+    def __call__(self, shape, dtype=None):
+        stddev = self.gain * math.sqrt(2 / sum(compute_fans(shape)))
+        return keras.random.normal(
+            shape, stddev=stddev, dtype=dtype, seed=self.seed
+        )
+
+    def get_config(self):
+        return {"gain": self.gain, "seed": self.seed}
