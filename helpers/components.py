@@ -94,7 +94,9 @@ def create_huber(threshold=1.0):
 
 
 # From the chapter Losses: book/losses.ipynb
-def checked_number(name, value, above=None, least=None, below=None, most=None):
+def checked_number(
+    name, value, above=None, least=None, below=None, most=None, whole=False
+):
     """Checks that an argument is a finite number within bounds.
 
     Args:
@@ -104,15 +106,18 @@ def checked_number(name, value, above=None, least=None, below=None, most=None):
         least: Smallest number allowed, or `None`.
         below: Number that it must be smaller than, or `None`.
         most: Largest number allowed, or `None`.
+        whole: Whether it must be a whole number.
 
     Returns:
-        The number as a `float`.
+        The number as a `float`, or as an `int` if it must be whole.
 
     Raises:
-        ValueError: If it is no number, not finite, or out of bounds.
+        ValueError: If it is no such number, or out of bounds.
     """
-    number = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    fits = number and math.isfinite(value)
+    kind = numbers.Integral if whole else numbers.Real
+    fits = isinstance(value, kind) and not isinstance(value, bool)
+    fits = fits and (whole or math.isfinite(value))
+    expected = "a whole number" if whole else "a finite number"
     bounds = []
     for bound, words, holds in (
         (above, "above", operator.gt),
@@ -121,14 +126,14 @@ def checked_number(name, value, above=None, least=None, below=None, most=None):
         (most, "at most", operator.le),
     ):
         if bound is not None:
-            bounds.append(f"{words} {bound}")
+            bounds.append(f" {words} {bound}")
             fits = fits and holds(value, bound)
     if not fits:
+        expected += " and".join(bounds)
         raise ValueError(
-            f"`{name}` must be a finite number {' and '.join(bounds)}. "
-            f"Received: {name}={value!r}"
+            f"`{name}` must be {expected}. Received: {name}={value!r}"
         )
-    return float(value)
+    return int(value) if whole else float(value)
 
 
 # From the chapter Losses: book/losses.ipynb
@@ -381,13 +386,9 @@ class GlorotNormal(keras.initializers.Initializer):
 
     def __init__(self, gain=1.0, seed=None):
         self.gain = checked_number("gain", gain, above=0)
-        whole = isinstance(seed, numbers.Integral)
-        if seed is not None and (not whole or isinstance(seed, bool)):
-            raise ValueError(
-                "`seed` must be a whole number or None. "
-                f"Received: seed={seed!r}"
-            )
-        self.seed = None if seed is None else int(seed)
+        if seed is not None:
+            seed = checked_number("seed", seed, whole=True)
+        self.seed = seed
 
     def __call__(self, shape, dtype=None):
         stddev = self.gain * math.sqrt(2 / sum(compute_fans(shape)))
@@ -397,3 +398,134 @@ class GlorotNormal(keras.initializers.Initializer):
 
     def get_config(self):
         return {"gain": self.gain, "seed": self.seed}
+
+
+# From the chapter Regularizers and constraints: book/regularizers.ipynb
+@keras.saving.register_keras_serializable(package="made_to_measure")
+def my_l1(weights):
+    """Computes an L1 penalty with a factor of 0.1.
+
+    Formula: `0.1 * sum(abs(weights))`.
+
+    Args:
+        weights: Tensor of weights, of any shape.
+
+    Returns:
+        Scalar tensor of the dtype of `weights`.
+    """
+    return 0.1 * ops.sum(ops.abs(weights))
+
+
+# From the chapter Regularizers and constraints: book/regularizers.ipynb
+@keras.saving.register_keras_serializable(package="made_to_measure")
+class L1Regularizer(keras.regularizers.Regularizer):
+    """L1 penalty: the price of a weight is in proportion to its size.
+
+    Formula: `factor * sum(abs(weights))`.
+
+    Args:
+        factor: Float, zero or above. The price of a weight of 1, in the unit
+            of the loss. `0.0` is no penalty. Defaults to `0.01`.
+
+    Raises:
+        ValueError: If `factor` is negative, or not a finite number.
+
+    Example:
+        >>> keras.layers.Dense(1, kernel_regularizer=L1Regularizer(0.1))
+
+    Reference:
+        [Tibshirani, 1996](https://doi.org/10.1111/j.2517-6161.1996.tb02080.x)
+    """
+
+    def __init__(self, factor=0.01):
+        self.factor = checked_number("factor", factor, least=0)
+
+    def __call__(self, weights):
+        """Computes the penalty.
+
+        Args:
+            weights: Tensor of weights, of any shape.
+
+        Returns:
+            Scalar tensor of the dtype of `weights`.
+        """
+        return self.factor * ops.sum(ops.abs(weights))
+
+    def get_config(self):
+        return {"factor": self.factor}
+
+
+# From the chapter Regularizers and constraints: book/regularizers.ipynb
+@keras.saving.register_keras_serializable(package="made_to_measure")
+class PositiveWeights(keras.constraints.Constraint):
+    """Keeps weights at zero or above.
+
+    Formula: `max(weights, 0)`.
+
+    Example:
+        >>> keras.layers.Dense(1, kernel_constraint=PositiveWeights())
+    """
+
+    def __call__(self, weights):
+        """Returns the nearest allowed weights.
+
+        Args:
+            weights: Tensor of weights, of any shape.
+
+        Returns:
+            Tensor of the shape and the dtype of `weights`.
+        """
+        return ops.maximum(weights, 0)
+
+
+# From the chapter Regularizers and constraints: book/regularizers.ipynb
+@keras.saving.register_keras_serializable(package="made_to_measure")
+class NormLimit(keras.constraints.Constraint):
+    """Keeps the norm of weights at a limit or below.
+
+    Formula: `weights * limit / max(norm, limit)`, where `norm` is the root of
+    the sum of squares along `axis`.
+
+    Args:
+        limit: Positive float. The largest norm. Defaults to `2.0`.
+        axis: Int or tuple of ints. Along which axes to measure the norm: `0`
+            for the kernel of a `Dense` layer, `(0, 1, 2)` for that of a
+            `Conv2D` layer, which gives one norm for each unit or filter.
+            Defaults to `0`.
+
+    Raises:
+        ValueError: If `limit` is not a positive, finite number, or `axis` is
+            not an int or a tuple of ints.
+
+    Example:
+        >>> keras.layers.Dense(64, kernel_constraint=NormLimit(3.0))
+
+    Reference:
+        [Hinton et al., 2012](https://arxiv.org/abs/1207.0580)
+    """
+
+    def __init__(self, limit=2.0, axis=0):
+        self.limit = checked_number("limit", limit, above=0)
+        axes = axis if isinstance(axis, (tuple, list)) else (axis,)
+        whole = all(isinstance(a, numbers.Integral) for a in axes)
+        if not axes or not whole or any(isinstance(a, bool) for a in axes):
+            raise ValueError(
+                "`axis` must be an int or a tuple of ints. "
+                f"Received: axis={axis!r}"
+            )
+        self.axis = tuple(map(int, axes)) if axes is axis else int(axis)
+
+    def __call__(self, weights):
+        """Returns the nearest allowed weights.
+
+        Args:
+            weights: Tensor of weights that has the axes.
+
+        Returns:
+            Tensor of the shape and the dtype of `weights`.
+        """
+        norm = ops.sqrt(ops.sum(ops.square(weights), self.axis, keepdims=True))
+        return weights * (self.limit / ops.maximum(norm, self.limit))
+
+    def get_config(self):
+        return {**super().get_config(), "limit": self.limit, "axis": self.axis}

@@ -39,6 +39,22 @@ CONTRACTS = {
         made.GlorotNormal(gain=1.5, seed=1),
         {},
     ),
+    "my_l1": (contracts.check_regularizer, made.my_l1, {}),
+    "L1Regularizer": (
+        contracts.check_regularizer,
+        made.L1Regularizer(0.1),
+        {"against": keras.regularizers.L1(0.1)},
+    ),
+    "PositiveWeights": (
+        contracts.check_constraint,
+        made.PositiveWeights(),
+        {"against": keras.constraints.NonNeg()},
+    ),
+    "NormLimit": (
+        contracts.check_constraint,
+        made.NormLimit(1.5, axis=(0, 1)),
+        {"against": keras.constraints.MaxNorm(1.5, axis=(0, 1))},
+    ),
 }
 # These serve the others and are no part of a model.
 NO_CONTRACT = {"align", "checked_number", "create_huber", "compute_fans"}
@@ -52,6 +68,9 @@ BAD_ARGUMENTS = [
         (made.ScaledSoftplus, "sharpness", NOT_POSITIVE),
         (made.GlorotNormal, "gain", NOT_POSITIVE),
         (made.GlorotNormal, "seed", NOT_WHOLE),
+        (made.L1Regularizer, "factor", NOT_POSITIVE[1:]),  # 0 is no penalty
+        (made.NormLimit, "limit", NOT_POSITIVE),
+        (made.NormLimit, "axis", [*NOT_WHOLE, None, (), (0, 1.5)]),
     ]
     for value in values
 ]
@@ -135,3 +154,42 @@ def test_glorot_has_its_standard_deviation_and_is_not_truncated(shape):
 def test_glorot_without_a_seed_draws_anew_at_each_call():
     draw = made.GlorotNormal()
     assert not np.array_equal(draw((3, 3)), draw((3, 3)))
+
+
+# ---- Regularizers and constraints -------------------------------------------
+
+
+def test_penalty_is_a_scalar_of_the_dtype_of_the_weights():
+    for dtype in ("float16", "float32", "float64"):
+        weights = tf.constant([[1.0, -2.0]], dtype)
+        penalty = made.L1Regularizer(0.5)(weights)
+        assert (penalty.shape, penalty.dtype) == ((), weights.dtype)
+        assert float(penalty) == 1.5
+
+
+def test_norm_limit_leaves_what_is_allowed_to_the_last_bit():
+    weights = np.random.default_rng(0).normal(size=(5, 4)).astype("float32")
+    weights *= np.array([0.1, 1, 5, 0], dtype="float32")
+    limited = np.asarray(made.NormLimit(1.0)(weights))
+    norms = np.linalg.norm(weights, axis=0)
+    small = norms <= 1
+    assert 0 < small.sum() < 4
+    np.testing.assert_array_equal(limited[:, small], weights[:, small])
+    after = np.linalg.norm(limited, axis=0)
+    np.testing.assert_allclose(after[~small], 1, rtol=1e-6)
+
+
+def test_norm_limit_keeps_a_tuple_of_axes_through_json():
+    limit = made.NormLimit(1.0, axis=[0, 1])  # a file has lists, no tuples
+    assert limit.axis == (0, 1)
+    assert made.NormLimit.from_config(limit.get_config()).axis == (0, 1)
+
+
+def test_constraint_holds_after_training():
+    keras.utils.set_random_seed(0)
+    dense = keras.layers.Dense(3, kernel_constraint=made.PositiveWeights())
+    model = keras.Sequential([keras.Input((4,)), dense])
+    model.compile(keras.optimizers.SGD(0.1), loss="mse")
+    x = np.random.default_rng(0).normal(size=(64, 4))
+    model.fit(x, -x[:, :3], epochs=5, verbose=0)
+    assert np.min(dense.kernel) == 0
