@@ -7,6 +7,7 @@ and not this file.
 import math
 import numbers
 import operator
+import sys
 
 import keras
 from keras import ops
@@ -114,9 +115,10 @@ def checked_number(
     Raises:
         ValueError: If it is no such number, or out of bounds.
     """
-    kind = numbers.Integral if whole else numbers.Real
+    kind, convert = (numbers.Integral, int) if whole else (numbers.Real, float)
     fits = isinstance(value, kind) and not isinstance(value, bool)
-    fits = fits and (whole or math.isfinite(value))
+    fits = fits and (whole or abs(value) <= sys.float_info.max)
+    number = convert(value) if fits else None
     expected = "a whole number" if whole else "a finite number"
     bounds = []
     for bound, words, holds in (
@@ -127,13 +129,13 @@ def checked_number(
     ):
         if bound is not None:
             bounds.append(f" {words} {bound}")
-            fits = fits and holds(value, bound)
+            fits = fits and holds(number, bound)
     if not fits:
         expected += " and".join(bounds)
         raise ValueError(
             f"`{name}` must be {expected}. Received: {name}={value!r}"
         )
-    return int(value) if whole else float(value)
+    return number
 
 
 # From the chapter Losses: book/losses.ipynb
@@ -216,7 +218,7 @@ class CappedLoss(keras.losses.Loss):
 # From the chapter Activations and initializers: book/activations.ipynb
 @keras.saving.register_keras_serializable(package="made_to_measure")
 def my_softplus(x):
-    """Softplus: a smooth ReLU, positive everywhere.
+    """Softplus: a smooth ReLU that is never negative.
 
     Formula: `log(1 + exp(x))`, computed as
     `max(x, 0) + log1p(exp(-abs(x)))`, which neither overflows nor loses
@@ -272,7 +274,10 @@ class ScaledSoftplus(keras.layers.Layer):
         self.supports_masking = True
 
     def call(self, inputs):
-        return my_softplus(self.sharpness * inputs) / self.sharpness
+        x = ops.cast(inputs, self.compute_dtype)
+        minus_size = ops.where(x > 0, -x, x)
+        bend = ops.log1p(ops.exp(self.sharpness * minus_size))
+        return ops.relu(x) + bend / self.sharpness
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -310,7 +315,8 @@ class LearnedSwish(keras.layers.Layer):
         self.beta = self.add_weight(name="beta", shape=(), initializer="ones")
 
     def call(self, inputs):
-        return inputs * ops.sigmoid(self.beta * inputs)
+        x = ops.cast(inputs, self.compute_dtype)
+        return x * ops.sigmoid(self.beta * x)
 
     def compute_output_shape(self, input_shape):
         return input_shape
@@ -354,7 +360,7 @@ def my_glorot(shape, dtype=None):
         [Glorot and Bengio, 2010](
         https://proceedings.mlr.press/v9/glorot10a.html)
     """
-    stddev = math.sqrt(2 / sum(compute_fans(shape)))
+    stddev = math.sqrt(2 / max(1, sum(compute_fans(shape))))
     return keras.random.normal(shape, stddev=stddev, dtype=dtype)
 
 
@@ -391,9 +397,9 @@ class GlorotNormal(keras.initializers.Initializer):
         self.seed = seed
 
     def __call__(self, shape, dtype=None):
-        stddev = self.gain * math.sqrt(2 / sum(compute_fans(shape)))
+        scale = math.sqrt(2 / max(1, sum(compute_fans(shape))))
         return keras.random.normal(
-            shape, stddev=stddev, dtype=dtype, seed=self.seed
+            shape, stddev=self.gain * scale, dtype=dtype, seed=self.seed
         )
 
     def get_config(self):
@@ -529,3 +535,236 @@ class NormLimit(keras.constraints.Constraint):
 
     def get_config(self):
         return {**super().get_config(), "limit": self.limit, "axis": self.axis}
+
+
+# From the chapter Metrics: book/metrics.ipynb
+def align_weights(sample_weight, values):
+    """Makes sample weights a tensor of the shape and dtype of the values.
+
+    Args:
+        sample_weight: Weights, of shape `(batch,)`, `(batch, 1)`, or with more
+            of the axes of `values`; a number; or `None`, for weights of 1.
+        values: Tensor of values, shape `(batch, ...)`.
+
+    Returns:
+        Tensor of the shape and the dtype of `values`. What a weight does not
+        say about an axis holds for all of it.
+    """
+    if sample_weight is None:
+        return ops.ones_like(values)
+    weights = ops.cast(sample_weight, values.dtype)
+    missing = len(values.shape) - len(weights.shape)
+    if missing == -1:
+        weights = ops.squeeze(weights, axis=-1)
+    for _ in range(missing):
+        weights = ops.expand_dims(weights, axis=-1)
+    return ops.broadcast_to(weights, ops.shape(values))
+
+
+# From the chapter Metrics: book/metrics.ipynb
+@keras.saving.register_keras_serializable(package="made_to_measure")
+class HuberMetric(keras.metrics.Metric):
+    """Mean Huber loss over all samples, with `total` and `count`.
+
+    Formula: `sum(sample_weight * huber) / sum(sample_weight)`, where `huber`
+    is `error**2 / 2` if `abs(error) <= threshold`, else
+    `threshold * (abs(error) - threshold / 2)`, averaged over the last axis.
+    Without any samples the result is 0.
+
+    Args:
+        threshold: Positive float. Where Huber turns from quadratic to linear,
+            in the unit of the targets. Defaults to `1.0`.
+        name: Name of the metric.
+        **kwargs: `dtype`, as for every `keras.metrics.Metric`.
+
+    `update_state` takes targets and predictions of shape
+    `(batch, ..., features)` and weights as `align_weights`.
+
+    Raises:
+        ValueError: If `threshold` is not a finite number above 0.
+
+    Example:
+        >>> metric = HuberMetric(threshold=1.0)
+        >>> metric.update_state([[0.0], [0.0]], [[1.0], [3.0]])
+        >>> float(metric.result())
+        1.5
+
+    Reference:
+        [Huber, 1964](https://doi.org/10.1214/aoms/1177703732)
+    """
+
+    def __init__(self, threshold=1.0, name="huber_metric", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.threshold = checked_number("threshold", threshold, above=0)
+        zero = {"shape": (), "initializer": "zeros"}
+        self.total = self.add_weight(name="total", **zero)
+        self.count = self.add_weight(name="count", **zero)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        y_pred = ops.cast(y_pred, self.dtype)
+        values = create_huber(self.threshold)(y_true, y_pred)
+        weights = align_weights(sample_weight, values)
+        self.total.assign_add(ops.sum(weights * values))
+        self.count.assign_add(ops.sum(weights))
+
+    def result(self):
+        return ops.divide_no_nan(self.total, self.count)
+
+    def get_config(self):
+        return {**super().get_config(), "threshold": self.threshold}
+
+
+# From the chapter Metrics: book/metrics.ipynb
+@keras.saving.register_keras_serializable(package="made_to_measure")
+class MeanHuber(keras.metrics.Mean):
+    """Mean Huber loss over all samples, as a kind of `keras.metrics.Mean`.
+
+    The same numbers as `HuberMetric`, whose formula and shapes it has.
+
+    Args:
+        threshold: Positive float. Where Huber turns from quadratic to linear,
+            in the unit of the targets. Defaults to `1.0`.
+        name: Name of the metric.
+        **kwargs: `dtype`, as for every `keras.metrics.Metric`.
+
+    Raises:
+        ValueError: If `threshold` is not a finite number above 0.
+
+    Example:
+        >>> model.compile("adam", loss="mse", metrics=[MeanHuber(0.5)])
+
+    Reference:
+        [Huber, 1964](https://doi.org/10.1214/aoms/1177703732)
+    """
+
+    def __init__(self, threshold=1.0, name="mean_huber", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.threshold = checked_number("threshold", threshold, above=0)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        y_pred = ops.cast(y_pred, self.dtype)
+        values = create_huber(self.threshold)(y_true, y_pred)
+        super().update_state(values, sample_weight=sample_weight)
+
+    def get_config(self):
+        return {**super().get_config(), "threshold": self.threshold}
+
+
+# From the chapter Metrics: book/metrics.ipynb
+@keras.saving.register_keras_serializable(package="made_to_measure")
+class StreamingPrecision(keras.metrics.Metric):
+    """Share of right ones among all that is predicted positive.
+
+    Formula: `true_positives / (true_positives + false_positives)`, each the
+    sum of the weights of its samples. Without predicted positives it is 0.
+
+    Args:
+        threshold: Float from 0 to 1. A score above it is predicted positive.
+            Defaults to `0.5`.
+        name: Name of the metric.
+        **kwargs: `dtype`, as for every `keras.metrics.Metric`.
+
+    `update_state` takes targets of 0 and 1 and scores from 0 to 1, both of
+    shape `(batch, ...)`, and weights as `align_weights`.
+
+    Raises:
+        ValueError: If `threshold` is not a number from 0 to 1.
+
+    Example:
+        >>> metric = StreamingPrecision(threshold=0.5)
+        >>> metric.update_state([[1], [0]], [[0.9], [0.6]])
+        >>> float(metric.result())
+        0.5
+    """
+
+    def __init__(self, threshold=0.5, name="streaming_precision", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.threshold = checked_number("threshold", threshold, least=0, most=1)
+        zero = {"shape": (), "initializer": "zeros"}
+        self.true_positives = self.add_weight(name="true_positives", **zero)
+        self.false_positives = self.add_weight(name="false_positives", **zero)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        y_true, y_pred = align(y_true, ops.cast(y_pred, self.dtype))
+        weights = align_weights(sample_weight, y_pred)
+        weights = ops.where(y_pred > self.threshold, weights, 0)
+        right = ops.where(y_true != 0, weights, 0)
+        self.true_positives.assign_add(ops.sum(right))
+        self.false_positives.assign_add(ops.sum(weights - right))
+
+    def result(self):
+        positives = self.true_positives + self.false_positives
+        return ops.divide_no_nan(self.true_positives, positives)
+
+    def get_config(self):
+        return {**super().get_config(), "threshold": self.threshold}
+
+
+# From the chapter Metrics: book/metrics.ipynb
+def count_in_bins(counts, scores, weights):
+    """Adds the weight of each score to the bin that it falls into.
+
+    Args:
+        counts: Variable of shape `(bins,)`, for scores from 0 to 1. What lies
+            outside is added to the first or the last bin.
+        scores: Tensor of scores, of any shape.
+        weights: Tensor of the shape of `scores`.
+    """
+    bins = counts.shape[0]
+    places = ops.ceil(ops.ravel(scores) * bins) - 1
+    places = ops.cast(ops.clip(places, 0, bins - 1), "int32")
+    counts.assign_add(ops.segment_sum(ops.ravel(weights), places, bins))
+
+
+# From the chapter Metrics: book/metrics.ipynb
+@keras.saving.register_keras_serializable(package="made_to_measure")
+class HistogramAUC(keras.metrics.Metric):
+    """Area under the ROC curve, from histograms of the scores.
+
+    Formula: the share of pairs of a positive and a negative sample of which
+    the positive one has the higher bin; pairs in one bin count half.
+
+    Args:
+        bins: Integer from 2 up. Number of bins, of equal width, for scores
+            from 0 to 1. Defaults to `200`.
+        name: Name of the metric.
+        **kwargs: `dtype`, as for every `keras.metrics.Metric`.
+
+    `update_state` takes targets of 0 and 1 and scores from 0 to 1, both of
+    shape `(batch, ...)`, and weights as `align_weights`.
+
+    Raises:
+        ValueError: If `bins` is not an integer from 2 up.
+
+    Reference:
+        [Hanley, McNeil, 1982](https://doi.org/10.1148/radiology.143.1.7063747)
+    """
+
+    def __init__(self, bins=200, name="histogram_auc", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.bins = checked_number("bins", bins, least=2, whole=True)
+        zeros = {"shape": (self.bins,), "initializer": "zeros"}
+        self.positives = self.add_weight(name="positives", **zeros)
+        self.negatives = self.add_weight(name="negatives", **zeros)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        y_true, y_pred = align(y_true, ops.cast(y_pred, self.dtype))
+        weights = align_weights(sample_weight, y_pred)
+        positive = ops.where(y_true != 0, weights, 0)
+        count_in_bins(self.positives, y_pred, positive)
+        count_in_bins(self.negatives, y_pred, weights - positive)
+
+    def result(self):
+        positives, negatives = self._shares()
+        return ops.sum(positives * (ops.cumsum(negatives) - negatives / 2))
+
+    def largest_error(self):
+        """Returns a bound for the distance from the exact AUC."""
+        positives, negatives = self._shares()
+        return ops.sum(positives * negatives) / 2
+
+    def _shares(self):
+        return [ops.divide_no_nan(v, ops.sum(v)) for v in self.variables]
+
+    def get_config(self):
+        return {**super().get_config(), "bins": self.bins}

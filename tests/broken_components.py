@@ -686,6 +686,7 @@ class SubtractsDtypes(MeanError):
     "keeps_the_shape",
     "has_a_gradient",
     "gradient_equals_finite_differences",
+    "has_its_slope_at_zero",
 )
 def drops_the_last_axis(x):
     return ops.max(x, axis=-1)
@@ -716,6 +717,11 @@ def straight_through(x):
     return x + ops.stop_gradient(ops.tanh(x) - x)
 
 
+@broken_function("activation", "has_its_slope_at_zero")
+def corners_of_two_sides(x):
+    return ops.maximum(x, 0) + ops.log1p(ops.exp(-ops.abs(x)))
+
+
 @broken_function("activation", "works_in_mixed_float16")
 def always_float32(x):
     return ops.tanh(ops.cast(x, "float32"))
@@ -736,6 +742,7 @@ def asks_for_the_sign(x):
 @broken_function(
     "activation",
     "gives_the_same_twice",
+    "has_its_slope_at_zero",
     "reloads_from_a_file",
     "treats_each_sample_alone",
     "is_the_same_in_a_graph",

@@ -6,6 +6,7 @@ from helpers import contracts
 import keras
 import numpy as np
 import pytest
+import sklearn.metrics
 import tensorflow as tf
 
 # What a component is checked with: the check, an object with values that are
@@ -55,9 +56,32 @@ CONTRACTS = {
         made.NormLimit(1.5, axis=(0, 1)),
         {"against": keras.constraints.MaxNorm(1.5, axis=(0, 1))},
     ),
+    "HuberMetric": (contracts.check_metric, made.HuberMetric(0.5), {}),
+    "MeanHuber": (
+        contracts.check_metric,
+        made.MeanHuber(0.5),
+        {"against": made.HuberMetric(0.5)},
+    ),
+    "StreamingPrecision": (
+        contracts.check_metric,
+        made.StreamingPrecision(0.4),
+        {"against": keras.metrics.Precision(0.4)},
+    ),
+    "HistogramAUC": (
+        contracts.check_metric,
+        made.HistogramAUC(100),
+        {"against": keras.metrics.AUC(num_thresholds=101)},
+    ),
 }
 # These serve the others and are no part of a model.
-NO_CONTRACT = {"align", "checked_number", "create_huber", "compute_fans"}
+NO_CONTRACT = {
+    "align",
+    "align_weights",
+    "checked_number",
+    "compute_fans",
+    "count_in_bins",
+    "create_huber",
+}
 
 NOT_POSITIVE = [0, -1.0, float("nan"), float("inf"), "1", None, True]
 NOT_WHOLE = [1.5, "1", True]
@@ -70,6 +94,10 @@ BAD_ARGUMENTS = [
         (made.GlorotNormal, "seed", NOT_WHOLE),
         (made.L1Regularizer, "factor", NOT_POSITIVE[1:]),  # 0 is no penalty
         (made.NormLimit, "limit", NOT_POSITIVE),
+        (made.HuberMetric, "threshold", NOT_POSITIVE),
+        (made.MeanHuber, "threshold", NOT_POSITIVE),
+        (made.StreamingPrecision, "threshold", [*NOT_POSITIVE[1:], 1.01]),
+        (made.HistogramAUC, "bins", [*NOT_WHOLE, None, 1, 0, -5]),
         (made.NormLimit, "axis", [*NOT_WHOLE, None, (), (0, 1.5)]),
     ]
     for value in values
@@ -193,3 +221,68 @@ def test_constraint_holds_after_training():
     x = np.random.default_rng(0).normal(size=(64, 4))
     model.fit(x, -x[:, :3], epochs=5, verbose=0)
     assert np.min(dense.kernel) == 0
+
+
+# ---- Metrics ----------------------------------------------------------------
+
+
+def streamed(metric, y_true, y_pred, size, weights=None):
+    """Return the result after batches of a size."""
+    metric.reset_state()
+    for begin in range(0, len(y_true), size):
+        part = slice(begin, begin + size)
+        some = None if weights is None else weights[part]
+        metric.update_state(y_true[part], y_pred[part], sample_weight=some)
+    return float(metric.result())
+
+
+@pytest.mark.parametrize("size", [1, 7, 64])
+@pytest.mark.parametrize("weights", [None, (64,), (64, 1), (64, 5)])
+def test_huber_metrics_are_the_weighted_mean_for_any_batches(size, weights):
+    random = np.random.default_rng(0)
+    y_true, y_pred = random.normal(size=(2, 64, 5, 3)).astype("float32")
+    if weights is not None:
+        weights = random.uniform(size=weights).astype("float32")
+    values = np.asarray(made.create_huber(0.5)(y_true, y_pred))
+    wide = np.ones(64) if weights is None else weights
+    wide = wide.reshape(64, -1) * np.ones((64, 5))
+    expected = (wide * values).sum() / wide.sum()
+    for metric in (made.HuberMetric(0.5), made.MeanHuber(0.5)):
+        found = streamed(metric, y_true, y_pred, size, weights)
+        assert found == pytest.approx(expected, rel=1e-5)
+
+
+@pytest.mark.parametrize("size", [1, 7, 200])
+def test_precision_and_auc_are_those_of_scikit_learn(size):
+    random = np.random.default_rng(0)
+    y_true = random.integers(0, 2, size=(200, 1))
+    # On the middles of a hundred bins, where no two scores share an edge
+    y_pred = (random.integers(0, 100, size=(200, 1)) + 0.5) / 100
+    weights = random.uniform(size=200)
+    precision = streamed(
+        made.StreamingPrecision(0.3), y_true, y_pred, size, weights
+    )
+    assert precision == pytest.approx(
+        sklearn.metrics.precision_score(
+            y_true[:, 0], y_pred[:, 0] > 0.3, sample_weight=weights
+        ),
+        rel=1e-5,
+    )
+    auc = streamed(made.HistogramAUC(100), y_true, y_pred, size, weights)
+    assert auc == pytest.approx(
+        sklearn.metrics.roc_auc_score(
+            y_true[:, 0], y_pred[:, 0], sample_weight=weights
+        ),
+        rel=1e-5,
+    )
+
+
+def test_auc_is_never_further_off_than_it_says():
+    random = np.random.default_rng(0)
+    y_true = random.integers(0, 2, size=(300, 1))
+    y_pred = np.clip(random.normal(0.4 + 0.2 * y_true, 0.2), 0, 1)
+    exact = sklearn.metrics.roc_auc_score(y_true, y_pred)
+    for bins in (2, 3, 10, 100):
+        metric = made.HistogramAUC(bins)
+        found = streamed(metric, y_true, y_pred, 50)
+        assert abs(found - exact) <= float(metric.largest_error()) + 1e-6

@@ -20,6 +20,7 @@ from keras import (
 NOT_IN_CONFIG = "Keras 3.15 leaves {} out of the config: it is lost in a file."
 WHOLE_BATCH = "It compares whole batches, and gives one number for them."
 OVERFLOWS = "It grows like exp(x), by definition."
+CORNER = "Keras 3.15 on TensorFlow adds the slopes of both sides: 2, not 1."
 HALF = "`in_top_k` of TensorFlow knows no float16."
 HYPERSPHERE = "It compares each sample with all others in the batch."
 
@@ -143,7 +144,7 @@ METRICS = [
 ]
 
 ACTIVATIONS = [
-    (activations.celu, {}),
+    (activations.celu, {"has_its_slope_at_zero": CORNER}),
     (activations.elu, {}),
     (activations.exponential, {"is_finite_for_large_inputs": OVERFLOWS}),
     (activations.gelu, {}),

@@ -140,6 +140,23 @@ def gradient_equals_finite_differences(subject):
         )
 
 
+def has_its_slope_at_zero(subject):
+    """Biases start at zero and inputs are often blank: many sums are zero."""
+    x = np.zeros((2, 4))
+    wrong = gradients.gradient_outside_its_slopes(
+        _weighted(subject, x.shape), x
+    )
+    if wrong is not None:
+        gradient, left, right = map(number, wrong)
+        raise Broken(
+            f"At zero the gradient says {gradient}. The slope is {left} to "
+            f"the left and {right} to the right.",
+            "Where two terms have a corner at zero, take the same side in "
+            "both: `ops.maximum` takes the right, `ops.relu` the left, "
+            "`ops.abs` the middle.",
+        )
+
+
 def works_in_mixed_float16(subject):
     """Under `mixed_float16` activations get `float16` and must keep it."""
     x = subject.examples[0][0].astype("float16")
@@ -169,6 +186,7 @@ def rules_for(subject):
     yield is_finite_for_large_inputs
     yield has_a_gradient
     yield gradient_equals_finite_differences
+    yield has_its_slope_at_zero
     yield everything.gives_the_same_twice
     yield from everything.GRAPH_RULES
     yield works_in_mixed_float16

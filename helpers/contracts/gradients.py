@@ -50,14 +50,9 @@ def wrong_slope(function, x):
 
     Tried in `float64`; in `float32` where the function insists on it.
     """
-    try:
-        precise = np.asarray(x, "float64")
-        gradient = gradient_of(function, precise)
-        slopes = slopes_of(function, precise)
-    except Exception:
-        precise = np.asarray(x, "float32")
-        gradient = gradient_of(function, precise)
-        slopes = slopes_of(function, precise)
+    precise = _most_precise(function, x)
+    gradient = gradient_of(function, precise)
+    slopes = slopes_of(function, precise)
     if gradient is None:
         gradient = np.zeros_like(precise)
     trusted = np.isfinite(slopes)
@@ -69,3 +64,37 @@ def wrong_slope(function, x):
         return None
     worst = off.argmax()
     return gradient.flat[worst], slopes.flat[worst]
+
+
+def gradient_outside_its_slopes(function, x):
+    """A gradient that is no slope, and the slopes to both sides, or None.
+
+    At a corner any gradient from one slope to the other is right.
+    """
+    precise = _most_precise(function, x)
+    gradient = gradient_of(function, precise)
+    if gradient is None:
+        return None
+    step = 1e-5 if precise.dtype == "float64" else 1e-2
+    here = float(tf.reduce_sum(function(tf.convert_to_tensor(precise))))
+    for place in range(precise.size):
+        slopes = []
+        for distance in (-step, step):
+            moved = precise.copy()
+            moved.flat[place] += distance
+            there = float(tf.reduce_sum(function(tf.convert_to_tensor(moved))))
+            slopes.append((there - here) / distance)
+        tolerance = 0.02 * (1 + max(map(abs, slopes)))
+        found = gradient.flat[place]
+        if not min(slopes) - tolerance <= found <= max(slopes) + tolerance:
+            return found, *slopes
+    return None
+
+
+def _most_precise(function, x):
+    """`x` in `float64`, or in `float32` where the function insists on it."""
+    try:
+        gradient_of(function, np.asarray(x, "float64"))
+        return np.asarray(x, "float64")
+    except Exception:
+        return np.asarray(x, "float32")
