@@ -7,7 +7,6 @@ and not this file.
 import math
 import numbers
 import operator
-import sys
 
 import keras
 from keras import ops
@@ -117,8 +116,8 @@ def checked_number(
     """
     kind, convert = (numbers.Integral, int) if whole else (numbers.Real, float)
     fits = isinstance(value, kind) and not isinstance(value, bool)
-    fits = fits and (whole or abs(value) <= sys.float_info.max)
-    number = convert(value) if fits else None
+    number = convert(value) if fits else math.nan
+    fits = abs(number) < math.inf  # false for NaN as well
     expected = "a whole number" if whole else "a finite number"
     bounds = []
     for bound, words, holds in (
@@ -131,9 +130,9 @@ def checked_number(
             bounds.append(f" {words} {bound}")
             fits = fits and holds(number, bound)
     if not fits:
-        expected += " and".join(bounds)
         raise ValueError(
-            f"`{name}` must be {expected}. Received: {name}={value!r}"
+            f"`{name}` must be {expected}{' and'.join(bounds)}. "
+            f"Received: {name}={value!r}"
         )
     return number
 
@@ -512,14 +511,16 @@ class NormLimit(keras.constraints.Constraint):
 
     def __init__(self, limit=2.0, axis=0):
         self.limit = checked_number("limit", limit, above=0)
-        axes = axis if isinstance(axis, (tuple, list)) else (axis,)
+        several = isinstance(axis, (tuple, list))  # a file has lists only
+        axes = tuple(axis) if several else (axis,)
         whole = all(isinstance(a, numbers.Integral) for a in axes)
         if not axes or not whole or any(isinstance(a, bool) for a in axes):
             raise ValueError(
                 "`axis` must be an int or a tuple of ints. "
                 f"Received: axis={axis!r}"
             )
-        self.axis = tuple(map(int, axes)) if axes is axis else int(axis)
+        axes = tuple(int(a) for a in axes)
+        self.axis = axes if several else axes[0]
 
     def __call__(self, weights):
         """Returns the nearest allowed weights.
@@ -528,7 +529,8 @@ class NormLimit(keras.constraints.Constraint):
             weights: Tensor of weights that has the axes.
 
         Returns:
-            Tensor of the shape and the dtype of `weights`.
+            Tensor of the shape and the dtype of `weights`, in which the
+            limit and the squares of the weights must be finite.
         """
         norm = ops.sqrt(ops.sum(ops.square(weights), self.axis, keepdims=True))
         return weights * (self.limit / ops.maximum(norm, self.limit))
@@ -538,27 +540,35 @@ class NormLimit(keras.constraints.Constraint):
 
 
 # From the chapter Metrics: book/metrics.ipynb
-def align_weights(sample_weight, values):
+def align_weights(sample_weight, values, mask=None):
     """Makes sample weights a tensor of the shape and dtype of the values.
+
+    Weights of shape `(batch,)` hold for all steps of their sample, weights of
+    shape `(batch, steps)` for all that follows.
 
     Args:
         sample_weight: Weights, of shape `(batch,)`, `(batch, 1)`, or with more
             of the axes of `values`; a number; or `None`, for weights of 1.
         values: Tensor of values, shape `(batch, ...)`.
+        mask: Tensor of booleans, shaped as weights are, or `None`. Where it
+            is false the weight is 0.
 
     Returns:
-        Tensor of the shape and the dtype of `values`. What a weight does not
-        say about an axis holds for all of it.
+        Tensor of the shape and the dtype of `values`.
     """
     if sample_weight is None:
-        return ops.ones_like(values)
-    weights = ops.cast(sample_weight, values.dtype)
-    missing = len(values.shape) - len(weights.shape)
-    if missing == -1:
-        weights = ops.squeeze(weights, axis=-1)
-    for _ in range(missing):
-        weights = ops.expand_dims(weights, axis=-1)
-    return ops.broadcast_to(weights, ops.shape(values))
+        weights = ops.ones_like(values)
+    else:
+        weights = ops.cast(sample_weight, values.dtype)
+        missing = len(values.shape) - len(weights.shape)
+        if missing == -1:
+            weights = ops.squeeze(weights, axis=-1)
+        for _ in range(missing):
+            weights = ops.expand_dims(weights, axis=-1)
+        weights = ops.broadcast_to(weights, ops.shape(values))
+    if mask is not None:
+        weights = weights * align_weights(mask, values)
+    return weights
 
 
 # From the chapter Metrics: book/metrics.ipynb
@@ -596,14 +606,15 @@ class HuberMetric(keras.metrics.Metric):
     def __init__(self, threshold=1.0, name="huber_metric", **kwargs):
         super().__init__(name=name, **kwargs)
         self.threshold = checked_number("threshold", threshold, above=0)
-        zero = {"shape": (), "initializer": "zeros"}
+        zero = {"shape": (), "initializer": "zeros", "dtype": self.dtype}
         self.total = self.add_weight(name="total", **zero)
         self.count = self.add_weight(name="count", **zero)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
+        mask = getattr(y_pred, "_keras_mask", None)
         y_pred = ops.cast(y_pred, self.dtype)
         values = create_huber(self.threshold)(y_true, y_pred)
-        weights = align_weights(sample_weight, values)
+        weights = align_weights(sample_weight, values, mask)
         self.total.assign_add(ops.sum(weights * values))
         self.count.assign_add(ops.sum(weights))
 
@@ -642,9 +653,11 @@ class MeanHuber(keras.metrics.Mean):
         self.threshold = checked_number("threshold", threshold, above=0)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
+        mask = getattr(y_pred, "_keras_mask", None)
         y_pred = ops.cast(y_pred, self.dtype)
         values = create_huber(self.threshold)(y_true, y_pred)
-        super().update_state(values, sample_weight=sample_weight)
+        weights = align_weights(sample_weight, values, mask)
+        super().update_state(values, sample_weight=weights)
 
     def get_config(self):
         return {**super().get_config(), "threshold": self.threshold}
@@ -680,13 +693,14 @@ class StreamingPrecision(keras.metrics.Metric):
     def __init__(self, threshold=0.5, name="streaming_precision", **kwargs):
         super().__init__(name=name, **kwargs)
         self.threshold = checked_number("threshold", threshold, least=0, most=1)
-        zero = {"shape": (), "initializer": "zeros"}
+        zero = {"shape": (), "initializer": "zeros", "dtype": self.dtype}
         self.true_positives = self.add_weight(name="true_positives", **zero)
         self.false_positives = self.add_weight(name="false_positives", **zero)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
+        mask = getattr(y_pred, "_keras_mask", None)
         y_true, y_pred = align(y_true, ops.cast(y_pred, self.dtype))
-        weights = align_weights(sample_weight, y_pred)
+        weights = align_weights(sample_weight, y_pred, mask)
         weights = ops.where(y_pred > self.threshold, weights, 0)
         right = ops.where(y_true != 0, weights, 0)
         self.true_positives.assign_add(ops.sum(right))
@@ -711,9 +725,15 @@ def count_in_bins(counts, scores, weights):
         weights: Tensor of the shape of `scores`.
     """
     bins = counts.shape[0]
+    # A score on an edge belongs to the lower bin, as for `score > threshold`.
     places = ops.ceil(ops.ravel(scores) * bins) - 1
     places = ops.cast(ops.clip(places, 0, bins - 1), "int32")
     counts.assign_add(ops.segment_sum(ops.ravel(weights), places, bins))
+
+
+def as_shares(*counts):
+    """Divides each tensor of counts by its sum, or leaves it at zero."""
+    return [ops.divide_no_nan(each, ops.sum(each)) for each in counts]
 
 
 # From the chapter Metrics: book/metrics.ipynb
@@ -743,28 +763,29 @@ class HistogramAUC(keras.metrics.Metric):
     def __init__(self, bins=200, name="histogram_auc", **kwargs):
         super().__init__(name=name, **kwargs)
         self.bins = checked_number("bins", bins, least=2, whole=True)
-        zeros = {"shape": (self.bins,), "initializer": "zeros"}
-        self.positives = self.add_weight(name="positives", **zeros)
-        self.negatives = self.add_weight(name="negatives", **zeros)
+        zero = {"initializer": "zeros", "dtype": self.dtype}
+        self.positives = self.add_weight((self.bins,), name="positives", **zero)
+        self.negatives = self.add_weight((self.bins,), name="negatives", **zero)
 
     def update_state(self, y_true, y_pred, sample_weight=None):
+        mask = getattr(y_pred, "_keras_mask", None)
         y_true, y_pred = align(y_true, ops.cast(y_pred, self.dtype))
-        weights = align_weights(sample_weight, y_pred)
-        positive = ops.where(y_true != 0, weights, 0)
-        count_in_bins(self.positives, y_pred, positive)
-        count_in_bins(self.negatives, y_pred, weights - positive)
+        weights = align_weights(sample_weight, y_pred, mask)
+        count_in_bins(self.positives, y_pred, ops.where(y_true, weights, 0))
+        count_in_bins(self.negatives, y_pred, ops.where(y_true, 0, weights))
 
     def result(self):
-        positives, negatives = self._shares()
+        positives, negatives = as_shares(self.positives, self.negatives)
         return ops.sum(positives * (ops.cumsum(negatives) - negatives / 2))
 
     def largest_error(self):
-        """Returns a bound for the distance from the exact AUC."""
-        positives, negatives = self._shares()
-        return ops.sum(positives * negatives) / 2
+        """Returns a bound for the distance from the exact AUC.
 
-    def _shares(self):
-        return [ops.divide_no_nan(v, ops.sum(v)) for v in self.variables]
+        It is 1 as long as one of the two classes is missing.
+        """
+        positives, negatives = as_shares(self.positives, self.negatives)
+        known = ops.sum(positives) * ops.sum(negatives)
+        return ops.sum(positives * negatives) / 2 + (1 - known)
 
     def get_config(self):
         return {**super().get_config(), "bins": self.bins}

@@ -3,6 +3,8 @@
 from helpers import components as made
 from helpers import contracts
 
+import fractions
+
 import keras
 import numpy as np
 import pytest
@@ -76,6 +78,7 @@ CONTRACTS = {
 # These serve the others and are no part of a model.
 NO_CONTRACT = {
     "align",
+    "as_shares",
     "align_weights",
     "checked_number",
     "compute_fans",
@@ -83,7 +86,10 @@ NO_CONTRACT = {
     "create_huber",
 }
 
-NOT_POSITIVE = [0, -1.0, float("nan"), float("inf"), "1", None, True]
+NOT_POSITIVE = [
+    *(0, -1.0, float("nan"), float("inf"), "1", None, True),
+    *(np.float32("inf"), fractions.Fraction(1, 10**400)),
+]
 NOT_WHOLE = [1.5, "1", True]
 BAD_ARGUMENTS = [
     (component, argument, value)
@@ -92,11 +98,11 @@ BAD_ARGUMENTS = [
         (made.ScaledSoftplus, "sharpness", NOT_POSITIVE),
         (made.GlorotNormal, "gain", NOT_POSITIVE),
         (made.GlorotNormal, "seed", NOT_WHOLE),
-        (made.L1Regularizer, "factor", NOT_POSITIVE[1:]),  # 0 is no penalty
+        (made.L1Regularizer, "factor", NOT_POSITIVE[1:-1]),  # 0 is fine
         (made.NormLimit, "limit", NOT_POSITIVE),
         (made.HuberMetric, "threshold", NOT_POSITIVE),
         (made.MeanHuber, "threshold", NOT_POSITIVE),
-        (made.StreamingPrecision, "threshold", [*NOT_POSITIVE[1:], 1.01]),
+        (made.StreamingPrecision, "threshold", [*NOT_POSITIVE[1:-1], 1.01]),
         (made.HistogramAUC, "bins", [*NOT_WHOLE, None, 1, 0, -5]),
         (made.NormLimit, "axis", [*NOT_WHOLE, None, (), (0, 1.5)]),
     ]
@@ -129,6 +135,24 @@ def test_bad_argument_is_named_with_its_value(component, argument, value):
         component(**{argument: value})
     received = f"Received: {argument}={value!r}"
     assert str(caught.value).endswith(received)
+
+
+@pytest.mark.filterwarnings("error")
+def test_numbers_of_numpy_become_plain_ones():
+    for value in (np.float16(0.5), np.float32(0.5), np.float64(0.5)):
+        found = made.checked_number("value", value, above=0, most=1)
+        assert (type(found), found) == (float, 0.5)
+    found = made.checked_number("value", np.int64(3), least=3, whole=True)
+    assert (type(found), found) == (int, 3)
+
+
+def test_message_names_all_bounds():
+    with pytest.raises(ValueError) as caught:
+        made.checked_number("momentum", 1, least=0, below=1)
+    assert str(caught.value) == (
+        "`momentum` must be a finite number at least 0 and below 1. "
+        "Received: momentum=1"
+    )
 
 
 # ---- Activations and initializers -------------------------------------------
@@ -275,6 +299,45 @@ def test_precision_and_auc_are_those_of_scikit_learn(size):
         ),
         rel=1e-5,
     )
+
+
+METRICS = [
+    made.HuberMetric,
+    made.MeanHuber,
+    made.StreamingPrecision,
+    made.HistogramAUC,
+]
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_metric_leaves_padded_steps_out(metric):
+    random = np.random.default_rng(0)
+    x = random.uniform(size=(6, 5, 1)).astype("float32")
+    x[:, 3:] = 0  # padding
+    y_true = random.integers(0, 2, size=(6, 5, 1))
+    y_pred = keras.layers.Masking()(x)
+    assert y_pred._keras_mask is not None
+    masked, cut = metric(), metric()
+    masked.update_state(y_true, y_pred)
+    cut.update_state(y_true[:, :3], x[:, :3])
+    assert float(masked.result()) == pytest.approx(float(cut.result()))
+    masked.reset_state()
+    weights = np.arange(1.0, 7.0)
+    masked.update_state(y_true, y_pred, sample_weight=weights)
+    cut.reset_state()
+    cut.update_state(y_true[:, :3], x[:, :3], sample_weight=weights)
+    assert float(masked.result()) == pytest.approx(float(cut.result()))
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_metric_keeps_its_variables_in_its_dtype(metric):
+    assert {v.dtype for v in metric(dtype="float64").variables} == {"float64"}
+
+
+def test_auc_of_one_class_may_be_anything():
+    metric = made.HistogramAUC()
+    metric.update_state([[1], [1]], [[0.2], [0.9]])
+    assert float(metric.largest_error()) == 1
 
 
 def test_auc_is_never_further_off_than_it_says():

@@ -88,7 +88,8 @@ def is_finite_for_weights_of_zero(subject):
     if not np.all(np.isfinite(seen)):
         raise Broken(
             "Weights of 0 become NaN or infinite.",
-            "Divide by `norm + keras.config.epsilon()`.",
+            "Divide by `ops.maximum(norm, limit)`, or by `norm + "
+            "keras.config.epsilon()`.",
         )
 
 

@@ -299,8 +299,8 @@ def honours_sample_weight(subject):
                     f"{instead}.",
                     "Multiply each sample by its weight, and divide by the sum "
                     "of the weights: `ops.sum(values * sample_weight) / "
-                    "ops.sum(sample_weight)`; a function returns one value a "
-                    "sample.",
+                    "ops.sum(sample_weight)`; a function returns one value "
+                    "per sample.",
                 )
 
 

@@ -16,7 +16,7 @@ STYLE = """\
 <style>
 .contract { margin: 1em 0; }
 .contract table { border-collapse: collapse; width: 100%; margin: 0.4em 0; }
-.contract caption { text-align: start; padding: 0.2em 0; }
+.contract caption { text-align: start; padding: 0.2em 0; white-space: nowrap; }
 .contract th, .contract td { text-align: start; vertical-align: top;
   padding: 0.3em 0.7em 0.3em 0; border-top: 1px solid currentColor;
   background: transparent; color: inherit; font-weight: normal; }
