@@ -319,8 +319,11 @@ def test_keys_move_a_slider_and_its_picture(desk):
 def test_explorers_of_a_page_do_not_disturb_each_other(desk):
     figures = desk.page.locator("figure.explorer").all()
     for figure in figures:
+        controls = figure.locator(":is(input, select)")
+        if not controls.count():  # a figure that only shows
+            continue
+        control = controls.first
         before = [other.inner_html() for other in figures]
-        control = figure.locator(":is(input, select)").first
         control.evaluate(SWEEP)
         control.evaluate(MOVES[control.evaluate("e => e.type")][-1])
         control.dispatch_event("input")
