@@ -9,7 +9,7 @@ import numbers
 import operator
 
 import keras
-from keras import ops
+from keras import layers, ops
 
 
 # From the chapter Losses: book/losses.ipynb
@@ -789,3 +789,727 @@ class HistogramAUC(keras.metrics.Metric):
 
     def get_config(self):
         return {**super().get_config(), "bins": self.bins}
+
+
+# From the chapter Layers: book/layers.ipynb
+@keras.saving.register_keras_serializable(package="made_to_measure")
+class Exponential(keras.layers.Layer):
+    """Exponential of each number, for outputs that differ by factors.
+
+    Formula: `exp(inputs)`. It is infinite for inputs above 88 in `float32`,
+    and above 11 in `float16`.
+
+    Args:
+        **kwargs: `name` and `dtype`, as for every `keras.layers.Layer`.
+
+    Input shape:
+        Any.
+
+    Output shape:
+        The same. Integers become floats.
+
+    Example:
+        >>> model.add(keras.layers.Dense(1))
+        >>> model.add(Exponential())
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs):
+        return ops.exp(ops.cast(inputs, self.compute_dtype))
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+# From the chapter Layers: book/layers.ipynb
+def last_size(input_shape):
+    """Finds the size of the last axis, which must be known.
+
+    Args:
+        input_shape: Tuple `(batch, ..., features)`. Unknown sizes are `None`.
+
+    Returns:
+        Whole number.
+
+    Raises:
+        ValueError: If there are fewer than two axes, or the last size is not
+            known, or this is not the shape of one tensor.
+    """
+    size = input_shape[-1] if len(input_shape) > 1 else None
+    if not isinstance(size, int):
+        raise ValueError(
+            "`inputs` must be one tensor with a batch axis and a last axis of "
+            f"known size. Received: input_shape={input_shape!r}"
+        )
+    return size
+
+
+# From the chapter Layers: book/layers.ipynb
+@keras.saving.register_keras_serializable(package="made_to_measure")
+class MyDense(keras.layers.Layer):
+    """Connects each input with each unit.
+
+    Formula: `activation(inputs @ kernel + bias)`.
+
+    Args:
+        units: Whole number from 1 up. The size of the output.
+        activation: Function, name of one of Keras's activations, or `None`
+            for none. A function of your own is saved if it is registered.
+        **kwargs: `name`, `dtype` and `trainable`, as for every
+            `keras.layers.Layer`.
+
+    Input shape:
+        `(batch, ..., features)`.
+
+    Output shape:
+        `(batch, ..., units)`.
+
+    Raises:
+        ValueError: If `units` is not a whole number from 1 up, `activation`
+            is not known, or the last axis of the input is not.
+
+    Example:
+        >>> MyDense(4, activation="relu")(keras.ops.ones((2, 3))).shape
+        TensorShape([2, 4])
+    """
+
+    def __init__(self, units, activation=None, **kwargs):
+        super().__init__(**kwargs)
+        self.units = checked_number("units", units, least=1, whole=True)
+        self.activation = keras.activations.get(activation)
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        size = last_size(input_shape)
+        shape = (size, self.units)
+        self.kernel = self.add_weight(name="kernel", shape=shape)
+        self.bias = self.add_weight(
+            name="bias", shape=(self.units,), initializer="zeros"
+        )
+        self.input_spec = keras.layers.InputSpec(min_ndim=2, axes={-1: size})
+
+    def call(self, inputs):
+        x = ops.cast(inputs, self.compute_dtype)
+        return self.activation(ops.matmul(x, self.kernel) + self.bias)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.units)
+
+    def get_config(self):
+        activation = keras.activations.serialize(self.activation)
+        config = {"units": self.units, "activation": activation}
+        return {**super().get_config(), **config}
+
+
+# From the chapter Layers: book/layers.ipynb
+def broadcast_samples(first, second):
+    """Finds the shape of two tensors combined sample by sample.
+
+    Axes that the shorter one lacks are added behind the batch axis. Sizes of
+    1 are stretched.
+
+    Args:
+        first: Tuple `(batch, ...)`. Unknown sizes are `None`.
+        second: The same.
+
+    Returns:
+        Tuple of the sizes.
+
+    Raises:
+        ValueError: If there is no batch axis, or two sizes do not fit.
+    """
+    rank = max(len(first), len(second), 1)
+    longer = [
+        (*shape[:1], *[1] * (rank - len(shape)), *shape[1:])
+        for shape in (first, second)
+    ]
+    pairs = list(zip(*longer, strict=False))
+    fits = all(1 in p or None in p or p[0] == p[1] for p in pairs)
+    if not first or not second or not fits:
+        raise ValueError(
+            "`inputs` must have a batch axis and sizes that are equal or 1. "
+            f"Received: shapes {tuple(first)} and {tuple(second)}"
+        )
+    # Of a 1 and another size the other, of an unknown and a known the known.
+    return tuple(b if a == 1 or (a is None and b != 1) else a for a, b in pairs)
+
+
+# From the chapter Layers: book/layers.ipynb
+@keras.saving.register_keras_serializable(package="made_to_measure")
+class MyMultiLayer(keras.layers.Layer):
+    """Sum, product and quotient of two inputs, sample by sample.
+
+    Formula: `first + second`, `first * second`, and `first / second`, which
+    is 0 wherever `second` is 0. A divisor near zero gives a large number.
+
+    Args:
+        **kwargs: `name` and `dtype`, as for every `keras.layers.Layer`.
+
+    Input shape:
+        List of two shapes `(batch, ...)` that `broadcast_samples` combines.
+
+    Output shape:
+        Tuple of three times the combined shape. Masks are not passed on.
+
+    Raises:
+        ValueError: If there are not two inputs, or their shapes do not fit.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.input_spec = [keras.layers.InputSpec() for _ in range(2)]
+
+    def call(self, inputs):
+        rank = len(broadcast_samples(*(tuple(x.shape) for x in inputs)))
+        first, second = (ops.cast(x, self.compute_dtype) for x in inputs)
+        while len(first.shape) < rank:
+            first = ops.expand_dims(first, axis=1)
+        while len(second.shape) < rank:
+            second = ops.expand_dims(second, axis=1)
+        quotient = ops.divide_no_nan(first, second)
+        return first + second, first * second, quotient
+
+    def compute_output_shape(self, input_shape):
+        return (broadcast_samples(*map(tuple, input_shape)),) * 3
+
+
+# From the chapter Layers: book/layers.ipynb
+@keras.saving.register_keras_serializable(package="made_to_measure")
+class AddGaussianNoise(keras.layers.Layer):
+    """Adds normal noise in training, and nothing otherwise.
+
+    Formula: `inputs + stddev * normal(0, 1)`.
+
+    Args:
+        stddev: Float, zero or above. Standard deviation of the noise, in the
+            unit of the inputs.
+        seed: Whole number, for noise that is the same in each run of the
+            program, or `None`. Each call draws other noise in both cases.
+        **kwargs: `name` and `dtype`, as for every `keras.layers.Layer`.
+
+    Input shape:
+        Any.
+
+    Output shape:
+        The same. Integers become floats.
+
+    Raises:
+        ValueError: If `stddev` is negative or not finite, or `seed` is
+            neither a whole number nor `None`.
+    """
+
+    def __init__(self, stddev, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.stddev = checked_number("stddev", stddev, least=0)
+        if seed is not None:
+            seed = checked_number("seed", seed, whole=True)
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.supports_masking = True
+
+    def call(self, inputs, training=False):
+        x = ops.cast(inputs, self.compute_dtype)
+        if not training:
+            return x
+        draw = {"dtype": x.dtype, "seed": self.seed_generator}
+        return x + self.stddev * keras.random.normal(ops.shape(x), **draw)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        config = {"stddev": self.stddev, "seed": self.seed}
+        return {**super().get_config(), **config}
+
+
+# From the chapter Layers: book/layers.ipynb
+def masked_mean(x, mask=None):
+    """Computes the mean of each feature, over all that the mask lets through.
+
+    Args:
+        x: Floating tensor of shape `(batch, ..., features)`.
+        mask: Tensor of booleans with some of the first axes of `x`, or `None`.
+
+    Returns:
+        Tuple of the means, shape `(features,)`, which are 0 where nothing was
+        let through, and of the number of values that each is made of.
+    """
+    weights = ops.ones_like(x[..., :1])
+    if mask is not None:
+        mask = ops.cast(mask, x.dtype)
+        while len(mask.shape) < len(x.shape):
+            mask = ops.expand_dims(mask, axis=-1)
+        weights = weights * mask
+    axes = tuple(range(len(x.shape) - 1))
+    count = ops.sum(weights)
+    kept = ops.where(weights > 0, x, 0)
+    return ops.sum(kept, axes) / ops.maximum(count, 1), count
+
+
+# From the chapter Layers: book/layers.ipynb
+@keras.saving.register_keras_serializable(package="made_to_measure")
+class RunningCenter(keras.layers.Layer):
+    """Subtracts a running mean of each feature.
+
+    Formula: `inputs - mean`. In training first
+    `mean = momentum * mean + (1 - momentum) * batch_mean`, over all axes but
+    the last and over the steps that the mask lets through. A layer with
+    `trainable=False` leaves its mean alone. The mean starts at 0.
+
+    Args:
+        momentum: Float from 0 up, below 1. Defaults to `0.99`.
+        **kwargs: `name`, `dtype` and `trainable`, as for every
+            `keras.layers.Layer`.
+
+    Input shape:
+        `(batch, ..., features)`. A mask has the shape `(batch, ...)`, without
+        the features.
+
+    Output shape:
+        The same.
+
+    Raises:
+        ValueError: If `momentum` is not from 0 up and below 1, or the last
+            axis of the input is not known.
+    """
+
+    def __init__(self, momentum=0.99, **kwargs):
+        super().__init__(**kwargs)
+        self.momentum = checked_number("momentum", momentum, least=0, below=1)
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        size = last_size(input_shape)
+        fixed = {"trainable": False, "autocast": False}
+        self.mean = self.add_weight(
+            name="mean", shape=(size,), initializer="zeros", **fixed
+        )
+        self.input_spec = keras.layers.InputSpec(min_ndim=2, axes={-1: size})
+
+    def call(self, inputs, training=False, mask=None):
+        if training and self.trainable:
+            mean, count = masked_mean(ops.cast(inputs, self.mean.dtype), mask)
+            step = ops.where(count > 0, 1 - self.momentum, 0.0)
+            self.mean.assign(self.mean + step * (mean - self.mean))
+        x = ops.cast(inputs, self.compute_dtype)
+        return x - ops.cast(self.mean, x.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "momentum": self.momentum}
+
+
+# From the chapter Layers: book/layers.ipynb
+@keras.saving.register_keras_serializable(package="made_to_measure")
+class ResidualBlock(keras.layers.Layer):
+    """Adds to its input what a few dense layers make of it.
+
+    Formula: `inputs + last(hidden(...hidden(inputs)))`, where the hidden
+    layers have ReLU and the last one has no activation.
+
+    Args:
+        units: Whole number from 1 up. The size of each hidden layer.
+        depth: Whole number from 1 up. How many hidden layers. Defaults to 2.
+        **kwargs: `name`, `dtype` and `trainable`, as for every
+            `keras.layers.Layer`.
+
+    Input shape:
+        `(batch, ..., features)`.
+
+    Output shape:
+        The same.
+
+    Raises:
+        ValueError: If `units` or `depth` is not a whole number from 1 up, or
+            the last axis of the input is not known.
+
+    Reference:
+        [He et al., 2016](https://arxiv.org/abs/1512.03385)
+    """
+
+    def __init__(self, units, depth=2, **kwargs):
+        super().__init__(**kwargs)
+        self.units = checked_number("units", units, least=1, whole=True)
+        self.depth = checked_number("depth", depth, least=1, whole=True)
+        options = {"activation": "relu", "dtype": self.dtype_policy}
+        self.hidden = [MyDense(units, **options) for _ in range(self.depth)]
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        size = last_size(input_shape)
+        self.last = MyDense(size, dtype=self.dtype_policy)
+        shape = input_shape
+        for layer in [*self.hidden, self.last]:
+            layer.build(shape)
+            shape = layer.compute_output_shape(shape)
+
+    def call(self, inputs):
+        x = change = ops.cast(inputs, self.compute_dtype)
+        for layer in [*self.hidden, self.last]:
+            change = layer(change)
+        return x + change
+
+    def get_config(self):
+        config = {"units": self.units, "depth": self.depth}
+        return {**super().get_config(), **config}
+
+
+# From the chapter Losses from inside the model: book/internals.ipynb
+def check_features(inputs, features=None):
+    """Checks that inputs are one tensor of shape `(batch, features)`.
+
+    Args:
+        inputs: What a layer was called with, or the shape of it, a tuple.
+        features: Number of features expected, or `None` for any.
+
+    Raises:
+        ValueError: If there are several tensors, or the shape is another one.
+
+    Returns:
+        The number of features.
+    """
+    shape = getattr(inputs, "shape", inputs)
+    if not isinstance(shape, (dict, str)) and hasattr(shape, "__len__"):
+        shape = tuple(shape)
+    fits = isinstance(shape, tuple) and len(shape) == 2
+    if fits and features is not None:
+        fits = shape[1] in (features, None)  # None: not known in a graph
+    elif fits:
+        fits = isinstance(shape[1], int) and shape[1] > 0
+    if not fits:
+        raise ValueError(
+            "`inputs` must be one tensor of shape "
+            f"(batch, {features or 'features'}). Received: shape={shape!r}"
+        )
+    return shape[1]
+
+
+# From the chapter Losses from inside the model: book/internals.ipynb
+@keras.saving.register_keras_serializable(package="made_to_measure")
+class SeluRegressor(keras.Model):
+    """Regressor with five hidden SELU layers, LeCun initialization, 1 output.
+
+    Args:
+        units: Integer from 1 up. Size of each hidden layer.
+        **kwargs: `name` and `dtype`, as for every `keras.Model`.
+
+    Input shape:
+        `(batch, features)`, any number of features. Integers become floats.
+
+    Output shape:
+        `(batch, 1)`.
+
+    Raises:
+        ValueError: If `units` is not an integer from 1 up; when it is built or
+            called, if the inputs have another shape.
+
+    Reference:
+        [Klambauer et al., 2017](https://arxiv.org/abs/1706.02515)
+    """
+
+    def __init__(self, units, **kwargs):
+        super().__init__(**kwargs)
+        self.units = checked_number("units", units, least=1, whole=True)
+        selu = {"activation": "selu", "kernel_initializer": "lecun_normal"}
+        selu["dtype"] = self.dtype_policy
+        self.hidden = [layers.Dense(self.units, **selu) for _ in range(5)]
+        self.out = layers.Dense(1, dtype=self.dtype_policy)
+
+    def build(self, input_shape):
+        self.features = check_features(input_shape)
+        for layer in (*self.hidden, self.out):
+            layer.build(input_shape)
+            input_shape = layer.compute_output_shape(input_shape)
+
+    def encode(self, inputs):
+        check_features(inputs, self.features)
+        hidden = ops.cast(inputs, self.compute_dtype)
+        for layer in self.hidden:
+            hidden = layer(hidden)
+        return hidden
+
+    def call(self, inputs):
+        return self.out(self.encode(inputs))
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+# From the chapter Losses from inside the model: book/internals.ipynb
+@keras.saving.register_keras_serializable(package="made_to_measure")
+class Reconstruction(layers.Layer):
+    """Rebuilds inputs from a hidden layer, and adds the error to the loss.
+
+    Formula: `weight * mean(square(rebuilt - inputs))`, added at each call. A
+    metric, `reconstruction_error`, tracks the error without the weight.
+
+    Args:
+        weight: Float, zero or above. The price of an error of 1, in the unit
+            of the loss. Defaults to `0.05`.
+        **kwargs: `name` and `dtype`, as for every `keras.layers.Layer`.
+
+    Call arguments:
+        hidden: Tensor of shape `(batch, units)`.
+        inputs: Tensor of shape `(batch, features)`.
+
+    Output shape:
+        That of `inputs`: it returns what it has rebuilt.
+
+    Raises:
+        ValueError: If `weight` is negative or not finite, or a shape is wrong.
+    """
+
+    def __init__(self, weight=0.05, **kwargs):
+        super().__init__(**kwargs)
+        self.weight = checked_number("weight", weight, least=0)
+        self.tracker = keras.metrics.Mean(name="reconstruction_error")
+
+    def build(self, hidden_shape, inputs_shape):
+        check_features(hidden_shape)
+        features = check_features(inputs_shape)
+        self.dense = layers.Dense(features, dtype=self.dtype_policy)
+        self.dense.build(hidden_shape)
+
+    def call(self, hidden, inputs):
+        check_features(inputs, self.dense.units)
+        rebuilt = self.dense(hidden)
+        exact = self.variable_dtype  # float32 if we compute in float16
+        errors = ops.cast(rebuilt, exact) - ops.cast(inputs, exact)
+        errors = ops.mean(ops.square(errors), axis=-1)
+        self.tracker.update_state(errors)
+        self.add_loss(self.weight * ops.mean(errors))
+        return rebuilt
+
+    def get_config(self):
+        return {**super().get_config(), "weight": self.weight}
+
+
+# From the chapter Losses from inside the model: book/internals.ipynb
+@keras.saving.register_keras_serializable(package="made_to_measure")
+class ReconstructingRegressor(SeluRegressor):
+    """`SeluRegressor` whose last hidden layer must also rebuild the inputs.
+
+    In training and in evaluation the loss grows by the reconstruction error;
+    a prediction computes neither.
+
+    Formula: `loss + reconstruction_weight * mean(square(rebuilt - inputs))`,
+    with a mean over all samples, whatever their sample weights.
+
+    Args:
+        units: Integer from 1 up. Size of each hidden layer.
+        reconstruction_weight: Float, zero or above. The price of a
+            reconstruction error of 1, in the unit of the loss. Defaults to
+            `0.05`.
+        **kwargs: `name` and `dtype`, as for every `keras.Model`.
+
+    Input shape:
+        `(batch, features)`, any number of features. Integers become floats.
+
+    Output shape:
+        `(batch, 1)`.
+
+    Raises:
+        ValueError: If an argument is out of its bounds; when it is built or
+            called, if the inputs have another shape.
+
+    Example:
+        >>> model = ReconstructingRegressor(16, reconstruction_weight=1.0)
+        >>> model.compile("adam", loss="mse")
+    """
+
+    def __init__(self, units, reconstruction_weight=0.05, **kwargs):
+        super().__init__(units, **kwargs)
+        weight = checked_number(
+            "reconstruction_weight", reconstruction_weight, least=0
+        )
+        self.reconstruction = Reconstruction(weight, dtype=self.dtype_policy)
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.reconstruction.build((None, self.units), input_shape)
+
+    def call(self, inputs, training=False):
+        hidden = self.encode(inputs)
+        if training:
+            self.reconstruction(hidden, inputs)
+        return self.out(hidden)
+
+    def compute_loss(self, x, y, y_pred, sample_weight=None, training=True):
+        if not training:  # in training, `call` has added it
+            self.reconstruction(self.encode(x), x)
+        return super().compute_loss(x, y, y_pred, sample_weight, training)
+
+    def get_config(self):
+        weight = self.reconstruction.weight
+        return {**super().get_config(), "reconstruction_weight": weight}
+
+
+# From the chapter Losses from inside the model: book/internals.ipynb
+@keras.saving.register_keras_serializable(package="made_to_measure")
+class ComputeLossRegressor(ReconstructingRegressor):
+    """`ReconstructingRegressor` that adds all of its loss in `compute_loss`.
+
+    The arguments, the shapes and the numbers are the same. It runs its hidden
+    layers twice in each step of training.
+
+    Args:
+        units: Integer from 1 up. Size of each hidden layer.
+        reconstruction_weight: Float, zero or above. Defaults to `0.05`.
+        **kwargs: `name` and `dtype`, as for every `keras.Model`.
+
+    Raises:
+        ValueError: As `ReconstructingRegressor`.
+    """
+
+    def call(self, inputs, training=False):
+        return self.out(self.encode(inputs))
+
+    def compute_loss(self, x, y, y_pred, sample_weight=None, training=True):
+        # With `training=False` the parent adds it here, and not in `call`.
+        return super().compute_loss(x, y, y_pred, sample_weight, False)
+
+
+# From the chapter Losses from inside the model: book/internals.ipynb
+@keras.saving.register_keras_serializable(package="made_to_measure")
+class ActivationPenalty(layers.Layer):
+    """Passes its inputs on, and adds a price for their size to the loss.
+
+    Formula: `factor * mean(sum(abs(inputs)))`, with the sum over all axes but
+    the first and the mean over the samples.
+
+    Args:
+        factor: Float, zero or above. The price of an activation of 1, in the
+            unit of the loss. Defaults to `0.01`.
+        **kwargs: `name` and `dtype`, as for every `keras.layers.Layer`.
+
+    Input shape:
+        `(batch, ...)`.
+
+    Output shape:
+        The same.
+
+    Raises:
+        ValueError: If `factor` is negative, or not a finite number.
+    """
+
+    def __init__(self, factor=0.01, **kwargs):
+        super().__init__(**kwargs)
+        self.factor = checked_number("factor", factor, least=0)
+        self.supports_masking = True
+
+    def call(self, inputs):
+        sizes = ops.abs(ops.cast(inputs, self.variable_dtype))
+        axes = tuple(range(1, len(inputs.shape)))
+        self.add_loss(self.factor * ops.mean(ops.sum(sizes, axis=axes)))
+        return inputs
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor}
+
+
+# From the chapter Losses from inside the model: book/internals.ipynb
+@keras.saving.register_keras_serializable(package="made_to_measure")
+class DeadUnits(keras.metrics.Metric):
+    """Share of units that were above zero for no sample.
+
+    Formula: `1 - mean(any(activations > 0))`, with `any` over all samples
+    since the last reset. Before the first sample it is 1.
+
+    Args:
+        units: Integer from 1 up. Size of the last axis of the activations.
+        name: Name of the metric.
+        **kwargs: `dtype`, as for every `keras.metrics.Metric`.
+
+    `update_state` takes activations of shape `(batch, ..., units)`.
+
+    Raises:
+        ValueError: If `units` is not an integer from 1 up; in `update_state`,
+            if the activations have another last axis.
+    """
+
+    def __init__(self, units, name="dead_units", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.units = checked_number("units", units, least=1, whole=True)
+        self.alive = self.add_weight(
+            shape=(self.units,), initializer="zeros", name="alive"
+        )
+
+    def update_state(self, activations):
+        activations = ops.convert_to_tensor(activations)
+        shape = tuple(activations.shape)
+        if not shape or shape[-1] != self.units:
+            raise ValueError(
+                "`activations` must have the shape "
+                f"(batch, ..., {self.units}). Received: shape={shape}"
+            )
+        active = ops.reshape(activations > 0, (-1, self.units))
+        active = ops.cast(ops.any(active, axis=0), self.alive.dtype)
+        self.alive.assign(ops.maximum(self.alive, active))
+
+    def result(self):
+        return 1 - ops.mean(self.alive)
+
+    def get_config(self):
+        return {**super().get_config(), "units": self.units}
+
+
+# From the chapter Losses from inside the model: book/internals.ipynb
+@keras.saving.register_keras_serializable(package="made_to_measure")
+class WatchedClassifier(keras.Model):
+    """Classifier with one ReLU layer, that reports its share of dead units.
+
+    The outputs are logits, one for each class. A unit is dead if, in an epoch,
+    it was above zero for no sample; see `DeadUnits`.
+
+    Args:
+        units: Integer from 1 up. Size of the hidden layer.
+        classes: Integer from 2 up. Number of classes. Defaults to `10`.
+        factor: Float, zero or above. The price of an activation of 1; see
+            `ActivationPenalty`. Defaults to `0.0`.
+        **kwargs: `name` and `dtype`, as for every `keras.Model`.
+
+    Input shape:
+        `(batch, features)`. Integers become floats.
+
+    Output shape:
+        `(batch, classes)`.
+
+    Raises:
+        ValueError: If an argument is out of its bounds, or the inputs have
+            another shape.
+    """
+
+    def __init__(self, units, classes=10, factor=0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.units = checked_number("units", units, least=1, whole=True)
+        self.classes = checked_number("classes", classes, least=2, whole=True)
+        same = {"dtype": self.dtype_policy}
+        self.hidden = layers.Dense(self.units, activation="relu", **same)
+        self.penalty = ActivationPenalty(factor, **same)
+        self.out = layers.Dense(self.classes, **same)
+        self.dead_units = DeadUnits(self.units)
+
+    def encode(self, inputs):
+        built = self.hidden.built
+        check_features(inputs, self.hidden.kernel.shape[0] if built else None)
+        return self.hidden(ops.cast(inputs, self.compute_dtype))
+
+    def call(self, inputs):
+        return self.out(self.penalty(self.encode(inputs)))
+
+    def compute_metrics(self, x, y, y_pred, sample_weight=None):
+        self.dead_units.update_state(self.encode(x))
+        return super().compute_metrics(x, y, y_pred, sample_weight)
+
+    def get_config(self):
+        own = {"units": self.units, "classes": self.classes}
+        factor = self.penalty.factor
+        return {**super().get_config(), **own, "factor": factor}

@@ -74,16 +74,90 @@ CONTRACTS = {
         made.HistogramAUC(100),
         {"against": keras.metrics.AUC(num_thresholds=101)},
     ),
+    "Exponential": (
+        contracts.check_layer,
+        made.Exponential(),
+        {"input_shape": (None, 3)},
+    ),
+    "MyDense": (
+        contracts.check_layer,
+        made.MyDense(4, activation="tanh"),
+        {
+            "input_shape": (None, 3),
+            "against": keras.layers.Dense(4, activation="tanh"),
+        },
+    ),
+    "MyMultiLayer": (
+        contracts.check_layer,
+        made.MyMultiLayer(),
+        {"input_shape": [(None, 3), (None, 3)]},
+    ),
+    "AddGaussianNoise": (
+        contracts.check_layer,
+        made.AddGaussianNoise(0.5),
+        {"input_shape": (None, 3)},
+    ),
+    "RunningCenter": (
+        contracts.check_layer,
+        made.RunningCenter(0.9),
+        {"input_shape": (None, 3)},
+    ),
+    "ResidualBlock": (
+        contracts.check_layer,
+        made.ResidualBlock(4, depth=2),
+        {"input_shape": (None, 4)},
+    ),
+    "SeluRegressor": (
+        contracts.check_model,
+        made.SeluRegressor(8),
+        {"input_shape": (None, 10)},
+    ),
+    "Reconstruction": (
+        contracts.check_layer,
+        made.Reconstruction(0.2),
+        {"input_shape": [(None, 8), (None, 10)]},
+    ),
+    "ReconstructingRegressor": (
+        contracts.check_model,
+        made.ReconstructingRegressor(8, 0.2),
+        {"input_shape": (None, 10)},
+    ),
+    "ComputeLossRegressor": (
+        contracts.check_model,
+        made.ComputeLossRegressor(8, 0.2),
+        {
+            "input_shape": (None, 10),
+            "skip": {
+                "gradient_reaches_every_weight": "compute_loss trains the "
+                "reconstruction, outside of call"
+            },
+        },
+    ),
+    "ActivationPenalty": (
+        contracts.check_layer,
+        made.ActivationPenalty(0.2),
+        {"input_shape": (None, 4, 3)},
+    ),
+    "WatchedClassifier": (
+        contracts.check_model,
+        made.WatchedClassifier(8, 3, factor=0.2),
+        {"input_shape": (None, 5)},
+    ),
 }
 # These serve the others and are no part of a model.
 NO_CONTRACT = {
+    "DeadUnits",  # takes activations; WatchedClassifier has one
     "align",
-    "as_shares",
     "align_weights",
+    "as_shares",
+    "broadcast_samples",
+    "check_features",
     "checked_number",
     "compute_fans",
     "count_in_bins",
     "create_huber",
+    "last_size",
+    "masked_mean",
 }
 
 NOT_POSITIVE = [
@@ -104,6 +178,13 @@ BAD_ARGUMENTS = [
         (made.MeanHuber, "threshold", NOT_POSITIVE),
         (made.StreamingPrecision, "threshold", [*NOT_POSITIVE[1:-1], 1.01]),
         (made.HistogramAUC, "bins", [*NOT_WHOLE, None, 1, 0, -5]),
+        (made.MyDense, "units", [*NOT_WHOLE, None, 0, -5]),
+        (made.AddGaussianNoise, "stddev", NOT_POSITIVE[1:-1]),
+        (made.RunningCenter, "momentum", [*NOT_POSITIVE[1:-1], 1.0]),
+        (made.SeluRegressor, "units", [*NOT_WHOLE, None, 0, -5]),
+        (made.DeadUnits, "units", [*NOT_WHOLE, None, 0, -5]),
+        (made.Reconstruction, "weight", NOT_POSITIVE[1:-1]),
+        (made.ActivationPenalty, "factor", NOT_POSITIVE[1:-1]),
         (made.NormLimit, "axis", [*NOT_WHOLE, None, (), (0, 1.5)]),
     ]
     for value in values
