@@ -320,7 +320,8 @@ def test_explorers_of_a_page_do_not_disturb_each_other(desk):
     figures = desk.page.locator("figure.explorer").all()
     for figure in figures:
         controls = figure.locator(":is(input, select)")
-        if not controls.count():  # a figure that only shows
+        if not controls.count():  # a figure that only shows has no frames
+            assert figure.locator("script").count() == 0
             continue
         control = controls.first
         before = [other.inner_html() for other in figures]

@@ -96,5 +96,5 @@ def _most_precise(function, x):
     try:
         gradient_of(function, np.asarray(x, "float64"))
         return np.asarray(x, "float64")
-    except Exception:
+    except Exception:  # the reader's code: any of its errors may mean this
         return np.asarray(x, "float32")

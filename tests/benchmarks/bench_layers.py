@@ -1,7 +1,7 @@
 """Is MyDense as fast as keras.layers.Dense, forward and in training?
 
-The chapter Layers promises a difference of 5% at most. Both have the same
-shapes and work in the same graph mode; compare the medians of each pair.
+Both have the same shapes and work in the same graph mode; compare the medians
+of each pair.
 """
 
 from helpers.components import MyDense
