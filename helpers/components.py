@@ -9,7 +9,7 @@ import numbers
 import operator
 
 import keras
-from keras import layers, ops
+from keras import ops
 
 
 # From the chapter Losses: book/losses.ipynb
@@ -893,7 +893,8 @@ class MyDense(keras.layers.Layer):
 
     def call(self, inputs):
         x = ops.cast(inputs, self.compute_dtype)
-        return self.activation(ops.matmul(x, self.kernel) + self.bias)
+        sums = ops.add(ops.matmul(x, self.kernel), self.bias)
+        return self.activation(sums)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)
@@ -1160,36 +1161,6 @@ class ResidualBlock(keras.layers.Layer):
 
 
 # From the chapter Losses from inside the model: book/internals.ipynb
-def check_features(inputs, features=None):
-    """Checks that inputs are one tensor of shape `(batch, features)`.
-
-    Args:
-        inputs: What a layer was called with, or the shape of it, a tuple.
-        features: Number of features expected, or `None` for any.
-
-    Raises:
-        ValueError: If there are several tensors, or the shape is another one.
-
-    Returns:
-        The number of features.
-    """
-    shape = getattr(inputs, "shape", inputs)
-    if not isinstance(shape, (dict, str)) and hasattr(shape, "__len__"):
-        shape = tuple(shape)
-    fits = isinstance(shape, tuple) and len(shape) == 2
-    if fits and features is not None:
-        fits = shape[1] in (features, None)  # None: not known in a graph
-    elif fits:
-        fits = isinstance(shape[1], int) and shape[1] > 0
-    if not fits:
-        raise ValueError(
-            "`inputs` must be one tensor of shape "
-            f"(batch, {features or 'features'}). Received: shape={shape!r}"
-        )
-    return shape[1]
-
-
-# From the chapter Losses from inside the model: book/internals.ipynb
 @keras.saving.register_keras_serializable(package="made_to_measure")
 class SeluRegressor(keras.Model):
     """Regressor with five hidden SELU layers, LeCun initialization, 1 output.
@@ -1215,19 +1186,22 @@ class SeluRegressor(keras.Model):
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
         self.units = checked_number("units", units, least=1, whole=True)
+        self.input_spec = keras.layers.InputSpec(ndim=2)
+        same = {"dtype": self.dtype_policy}
         selu = {"activation": "selu", "kernel_initializer": "lecun_normal"}
-        selu["dtype"] = self.dtype_policy
-        self.hidden = [layers.Dense(self.units, **selu) for _ in range(5)]
-        self.out = layers.Dense(1, dtype=self.dtype_policy)
+        self.hidden = [
+            keras.layers.Dense(self.units, **selu, **same) for _ in range(5)
+        ]
+        self.out = keras.layers.Dense(1, **same)
 
     def build(self, input_shape):
-        self.features = check_features(input_shape)
+        size = last_size(input_shape)
+        self.input_spec = keras.layers.InputSpec(ndim=2, axes={-1: size})
         for layer in (*self.hidden, self.out):
             layer.build(input_shape)
             input_shape = layer.compute_output_shape(input_shape)
 
     def encode(self, inputs):
-        check_features(inputs, self.features)
         hidden = ops.cast(inputs, self.compute_dtype)
         for layer in self.hidden:
             hidden = layer(hidden)
@@ -1242,7 +1216,7 @@ class SeluRegressor(keras.Model):
 
 # From the chapter Losses from inside the model: book/internals.ipynb
 @keras.saving.register_keras_serializable(package="made_to_measure")
-class Reconstruction(layers.Layer):
+class Reconstruction(keras.layers.Layer):
     """Rebuilds inputs from a hidden layer, and adds the error to the loss.
 
     Formula: `weight * mean(square(rebuilt - inputs))`, added at each call. A
@@ -1268,15 +1242,20 @@ class Reconstruction(layers.Layer):
         super().__init__(**kwargs)
         self.weight = checked_number("weight", weight, least=0)
         self.tracker = keras.metrics.Mean(name="reconstruction_error")
+        self.input_spec = keras.layers.InputSpec(ndim=2)
 
     def build(self, hidden_shape, inputs_shape):
-        check_features(hidden_shape)
-        features = check_features(inputs_shape)
-        self.dense = layers.Dense(features, dtype=self.dtype_policy)
+        features = last_size(inputs_shape)
+        self.dense = keras.layers.Dense(features, dtype=self.dtype_policy)
         self.dense.build(hidden_shape)
 
     def call(self, hidden, inputs):
-        check_features(inputs, self.dense.units)
+        shape, features = tuple(inputs.shape), self.dense.units
+        if len(shape) != 2 or shape[1] not in (None, features):
+            raise ValueError(
+                f"`inputs` must have the shape (batch, {features}). "
+                f"Received: shape={shape}"
+            )
         rebuilt = self.dense(hidden)
         exact = self.variable_dtype  # float32 if we compute in float16
         errors = ops.cast(rebuilt, exact) - ops.cast(inputs, exact)
@@ -1376,7 +1355,7 @@ class ComputeLossRegressor(ReconstructingRegressor):
 
 # From the chapter Losses from inside the model: book/internals.ipynb
 @keras.saving.register_keras_serializable(package="made_to_measure")
-class ActivationPenalty(layers.Layer):
+class ActivationPenalty(keras.layers.Layer):
     """Passes its inputs on, and adds a price for their size to the loss.
 
     Formula: `factor * mean(sum(abs(inputs)))`, with the sum over all axes but
@@ -1492,14 +1471,13 @@ class WatchedClassifier(keras.Model):
         self.units = checked_number("units", units, least=1, whole=True)
         self.classes = checked_number("classes", classes, least=2, whole=True)
         same = {"dtype": self.dtype_policy}
-        self.hidden = layers.Dense(self.units, activation="relu", **same)
+        self.hidden = keras.layers.Dense(self.units, "relu", **same)
         self.penalty = ActivationPenalty(factor, **same)
-        self.out = layers.Dense(self.classes, **same)
+        self.out = keras.layers.Dense(self.classes, **same)
         self.dead_units = DeadUnits(self.units)
+        self.input_spec = keras.layers.InputSpec(ndim=2)
 
     def encode(self, inputs):
-        built = self.hidden.built
-        check_features(inputs, self.hidden.kernel.shape[0] if built else None)
         return self.hidden(ops.cast(inputs, self.compute_dtype))
 
     def call(self, inputs):

@@ -1,49 +1,61 @@
 """Is MyDense as fast as keras.layers.Dense, forward and in training?
 
-Both have the same shapes and work in the same graph mode; compare the medians
-of each pair.
+The two take turns, so that whatever else slows the machine down slows both:
+each pair of turns gives one ratio.
 """
 
 from helpers.components import MyDense
+
+import time
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-LAYERS = {"Dense": keras.layers.Dense, "MyDense": MyDense}
 SIZE = 512
 
 
-def inputs_and_targets():
-    random = np.random.default_rng(0)
-    shape = (256, SIZE)
-    return [tf.constant(random.normal(size=shape), tf.float32) for _ in "xy"]
+def seconds(run):
+    begin = time.perf_counter()
+    run()
+    return time.perf_counter() - begin
 
 
-def model_of(kind):
-    layer = LAYERS[kind]
-    layers = [layer(SIZE, activation="relu"), layer(SIZE)]
-    return keras.Sequential([keras.Input((SIZE,)), *layers])
+def measure_ratios(ours, theirs, pairs):
+    """Return the quartiles of the time of `ours` over that of `theirs`."""
+    ratios = []
+    for pair in range(pairs):
+        if pair % 2:
+            ratios.append(seconds(ours) / seconds(theirs))
+        else:
+            their_time = seconds(theirs)
+            ratios.append(seconds(ours) / their_time)
+    return np.percentile(ratios[10:], [25, 50, 75])  # the first ones warm up
 
 
-@pytest.mark.benchmark(group="forward")
-@pytest.mark.parametrize("kind", LAYERS)
-def test_forward(benchmark, kind):
-    model = model_of(kind)
-    x, _ = inputs_and_targets()
+def forward(model, x, y):
     run = tf.function(lambda x: model(x, training=False))
-    benchmark.pedantic(
-        lambda: run(x).numpy(), rounds=200, iterations=2, warmup_rounds=10
-    )
+    return lambda: run(x).numpy()
 
 
-@pytest.mark.benchmark(group="training step")
-@pytest.mark.parametrize("kind", LAYERS)
-def test_training_step(benchmark, kind):
-    model = model_of(kind)
+def training_step(model, x, y):
     model.compile("sgd", loss="mse")
-    x, y = inputs_and_targets()
-    benchmark.pedantic(
-        lambda: model.train_on_batch(x, y), rounds=200, warmup_rounds=10
-    )
+    return lambda: model.train_on_batch(x, y)
+
+
+@pytest.mark.parametrize("task", [forward, training_step])
+def test_my_dense_against_dense(benchmark, capsys, task):
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(2, 256, SIZE)).astype("float32")
+    runs = []
+    for layer in (MyDense, keras.layers.Dense):
+        layers = [layer(SIZE, activation="relu"), layer(SIZE)]
+        model = keras.Sequential([keras.Input((SIZE,)), *layers])
+        runs.append(task(model, tf.constant(x), tf.constant(y)))
+    low, median, high = benchmark.pedantic(measure_ratios, args=(*runs, 400))
+    with capsys.disabled():
+        print(
+            f"\n{task.__name__}: MyDense takes {median:.3f} times as long as "
+            f"Dense (middle half {low:.3f} to {high:.3f})"
+        )
