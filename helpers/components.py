@@ -838,13 +838,14 @@ def last_size(input_shape):
         ValueError: If there are fewer than two axes, or the last size is not
             known, or this is not the shape of one tensor.
     """
-    size = input_shape[-1] if len(input_shape) > 1 else None
-    if not isinstance(size, int):
+    is_shape = isinstance(input_shape, (tuple, list)) and len(input_shape) > 1
+    size = input_shape[-1] if is_shape else None
+    if not isinstance(size, numbers.Integral):
         raise ValueError(
             "`inputs` must be one tensor with a batch axis and a last axis of "
             f"known size. Received: input_shape={input_shape!r}"
         )
-    return size
+    return int(size)
 
 
 # From the chapter Layers: book/layers.ipynb
@@ -893,8 +894,7 @@ class MyDense(keras.layers.Layer):
 
     def call(self, inputs):
         x = ops.cast(inputs, self.compute_dtype)
-        sums = ops.add(ops.matmul(x, self.kernel), self.bias)
-        return self.activation(sums)
+        return self.activation(ops.add(ops.matmul(x, self.kernel), self.bias))
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)
@@ -1036,8 +1036,10 @@ def masked_mean(x, mask=None):
 
     Returns:
         Tuple of the means, shape `(features,)`, which are 0 where nothing was
-        let through, and of the number of values that each is made of.
+        let through, and of the number of values that each is made of. Both are
+        `float32`, or the dtype of `x` if that is more exact.
     """
+    x = ops.cast(x, keras.backend.result_type(x.dtype, "float32"))
     weights = ops.ones_like(x[..., :1])
     if mask is not None:
         mask = ops.cast(mask, x.dtype)
@@ -1092,8 +1094,8 @@ class RunningCenter(keras.layers.Layer):
 
     def call(self, inputs, training=False, mask=None):
         if training and self.trainable:
-            mean, count = masked_mean(ops.cast(inputs, self.mean.dtype), mask)
-            step = ops.where(count > 0, 1 - self.momentum, 0.0)
+            mean, count = masked_mean(inputs, mask)
+            step = (1 - self.momentum) * ops.cast(count > 0, mean.dtype)
             self.mean.assign(self.mean + step * (mean - self.mean))
         x = ops.cast(inputs, self.compute_dtype)
         return x - ops.cast(self.mean, x.dtype)
@@ -1137,23 +1139,24 @@ class ResidualBlock(keras.layers.Layer):
         super().__init__(**kwargs)
         self.units = checked_number("units", units, least=1, whole=True)
         self.depth = checked_number("depth", depth, least=1, whole=True)
-        options = {"activation": "relu", "dtype": self.dtype_policy}
-        self.hidden = [MyDense(units, **options) for _ in range(self.depth)]
+        same = {"dtype": self.dtype_policy}
+        self.hidden = [MyDense(units, "relu", **same) for _ in range(depth)]
         self.supports_masking = True
 
     def build(self, input_shape):
-        size = last_size(input_shape)
-        self.last = MyDense(size, dtype=self.dtype_policy)
-        shape = input_shape
+        self.last = MyDense(last_size(input_shape), dtype=self.dtype_policy)
         for layer in [*self.hidden, self.last]:
-            layer.build(shape)
-            shape = layer.compute_output_shape(shape)
+            layer.build(input_shape)
+            input_shape = layer.compute_output_shape(input_shape)
 
     def call(self, inputs):
         x = change = ops.cast(inputs, self.compute_dtype)
         for layer in [*self.hidden, self.last]:
             change = layer(change)
         return x + change
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
 
     def get_config(self):
         config = {"units": self.units, "depth": self.depth}
@@ -1187,12 +1190,10 @@ class SeluRegressor(keras.Model):
         super().__init__(**kwargs)
         self.units = checked_number("units", units, least=1, whole=True)
         self.input_spec = keras.layers.InputSpec(ndim=2)
-        same = {"dtype": self.dtype_policy}
         selu = {"activation": "selu", "kernel_initializer": "lecun_normal"}
-        self.hidden = [
-            keras.layers.Dense(self.units, **selu, **same) for _ in range(5)
-        ]
-        self.out = keras.layers.Dense(1, **same)
+        selu["dtype"] = self.dtype_policy
+        self.hidden = [keras.layers.Dense(units, **selu) for _ in range(5)]
+        self.out = keras.layers.Dense(1, dtype=self.dtype_policy)
 
     def build(self, input_shape):
         size = last_size(input_shape)
@@ -1202,10 +1203,9 @@ class SeluRegressor(keras.Model):
             input_shape = layer.compute_output_shape(input_shape)
 
     def encode(self, inputs):
-        hidden = ops.cast(inputs, self.compute_dtype)
         for layer in self.hidden:
-            hidden = layer(hidden)
-        return hidden
+            inputs = layer(inputs)
+        return inputs
 
     def call(self, inputs):
         return self.out(self.encode(inputs))
@@ -1250,12 +1250,9 @@ class Reconstruction(keras.layers.Layer):
         self.dense.build(hidden_shape)
 
     def call(self, hidden, inputs):
-        shape, features = tuple(inputs.shape), self.dense.units
-        if len(shape) != 2 or shape[1] not in (None, features):
-            raise ValueError(
-                f"`inputs` must have the shape (batch, {features}). "
-                f"Received: shape={shape}"
-            )
+        shape, expected = tuple(inputs.shape), f"(batch, {self.dense.units})"
+        if len(shape) != 2 or shape[1] not in (None, self.dense.units):
+            raise ValueError(f"`inputs` must be {expected}. Received: {shape}")
         rebuilt = self.dense(hidden)
         exact = self.variable_dtype  # float32 if we compute in float16
         errors = ops.cast(rebuilt, exact) - ops.cast(inputs, exact)
@@ -1274,7 +1271,8 @@ class ReconstructingRegressor(SeluRegressor):
     """`SeluRegressor` whose last hidden layer must also rebuild the inputs.
 
     In training and in evaluation the loss grows by the reconstruction error;
-    a prediction computes neither.
+    a prediction does not compute it. Inside another model, which calls no
+    `compute_loss` but its own, only training does.
 
     Formula: `loss + reconstruction_weight * mean(square(rebuilt - inputs))`,
     with a mean over all samples, whatever their sample weights.
@@ -1478,7 +1476,7 @@ class WatchedClassifier(keras.Model):
         self.input_spec = keras.layers.InputSpec(ndim=2)
 
     def encode(self, inputs):
-        return self.hidden(ops.cast(inputs, self.compute_dtype))
+        return self.hidden(inputs)
 
     def call(self, inputs):
         return self.out(self.penalty(self.encode(inputs)))

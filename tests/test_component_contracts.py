@@ -151,7 +151,6 @@ NO_CONTRACT = {
     "align_weights",
     "as_shares",
     "broadcast_samples",
-    "check_features",
     "checked_number",
     "compute_fans",
     "count_in_bins",
@@ -430,3 +429,159 @@ def test_auc_is_never_further_off_than_it_says():
         metric = made.HistogramAUC(bins)
         found = streamed(metric, y_true, y_pred, 50)
         assert abs(found - exact) <= float(metric.largest_error()) + 1e-6
+
+
+# ---- Layers -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "shape", [None, {"a": (None, 3)}, [(None, 3), (None, 3)], (3,), (2, None)]
+)
+def test_what_is_not_one_shape_with_a_last_size_is_refused(shape):
+    with pytest.raises(ValueError, match="`inputs` must be one tensor"):
+        made.last_size(shape)
+
+
+def test_last_size_is_a_plain_number():
+    assert type(made.last_size((None, np.int64(3)))) is int
+
+
+def test_multi_layer_combines_sample_by_sample():
+    random = np.random.default_rng(0)
+    series = random.normal(size=(3, 3, 2)).astype("float32")
+    samples = np.array([[1, 0], [2, 4], [3, -1]], "float32")
+    wide = samples[:, None]
+    total, product, quotient = made.MyMultiLayer()([series, samples])
+    np.testing.assert_allclose(total, series + wide)
+    np.testing.assert_allclose(product, series * wide)
+    divisor = np.where(wide == 0, np.inf, wide)
+    np.testing.assert_allclose(quotient, series / divisor, rtol=1e-6)
+
+
+@pytest.mark.parametrize("shapes", [[(2, 3), (3, 3)], [(2, 3), (2, 4, 5)]])
+def test_multi_layer_refuses_shapes_that_do_not_fit(shapes):
+    with pytest.raises(ValueError, match="`inputs` must have a batch axis"):
+        made.MyMultiLayer()([np.zeros(shape) for shape in shapes])
+
+
+def test_noise_has_its_stddev_and_is_new_at_each_call():
+    zeros = np.zeros((200, 200), "float32")
+    layer = made.AddGaussianNoise(0.3, seed=5)
+    first, second = (layer(zeros, training=True).numpy() for _ in range(2))
+    assert abs(first.mean()) < 0.01
+    assert first.std() == pytest.approx(0.3, rel=0.02)
+    assert not np.array_equal(first, second)
+    again = made.AddGaussianNoise(0.3, seed=5)(zeros, training=True)
+    np.testing.assert_array_equal(first, again)
+    np.testing.assert_array_equal(layer(zeros), zeros)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_center_follows_the_mean_as_batch_normalization_does(dtype):
+    ours = made.RunningCenter(0.9, dtype=dtype)
+    theirs = keras.layers.BatchNormalization(momentum=0.9)
+    random = np.random.default_rng(0)
+    for _ in range(5):
+        x = random.normal(3, 1, (20, 4, 2)).astype("float32")
+        ours(x, training=True)
+        theirs(x, training=True)
+    exact = {"float16": 1e-2, "bfloat16": 5e-2}.get(dtype, 1e-5)
+    mean = ours.mean.numpy().astype("float32")
+    np.testing.assert_allclose(mean, theirs.moving_mean, rtol=exact)
+    np.testing.assert_allclose(
+        np.asarray(ours(x)).astype("float32"), x - mean, rtol=0, atol=exact
+    )
+
+
+def test_center_leaves_out_what_is_masked_and_what_is_frozen():
+    x = np.array([[[1.0], [np.nan]], [[3.0], [5.0]]], "float32")
+    mask = np.array([[True, False], [True, False]])
+    center = made.RunningCenter(0.5)
+    center(x, training=True, mask=mask)
+    assert float(center.mean[0]) == 1  # half of (1 + 3) / 2
+    center(x, training=True, mask=np.zeros((2, 2), bool))
+    assert float(center.mean[0]) == 1
+    center.trainable = False
+    center(x, training=True)
+    assert float(center.mean[0]) == 1
+
+
+def test_block_adds_a_change_and_works_in_time():
+    block = made.ResidualBlock(5, depth=2)
+    x = np.random.default_rng(0).normal(size=(2, 4, 3)).astype("float32")
+    y = block(x)
+    change = x
+    for layer in block.hidden:
+        change = np.maximum(change @ layer.kernel + layer.bias, 0)
+    change = change @ block.last.kernel + block.last.bias
+    np.testing.assert_allclose(y, x + change, rtol=1e-5, atol=1e-6)
+    wrapped = keras.layers.TimeDistributed(block)
+    np.testing.assert_allclose(wrapped(x), y, rtol=1e-5, atol=1e-6)
+
+
+# ---- Losses from inside the model -------------------------------------------
+
+
+def regressor_and_data(kind=made.ReconstructingRegressor):
+    keras.utils.set_random_seed(0)
+    x, y = np.random.default_rng(0).normal(size=(2, 10, 4)).astype("float32")
+    model = kind(6, reconstruction_weight=2.0)
+    model.compile("sgd", loss="mse")
+    return model, x, y[:, :1]
+
+
+@pytest.mark.parametrize(
+    "kind", [made.ReconstructingRegressor, made.ComputeLossRegressor]
+)
+def test_loss_is_that_of_the_target_and_the_reconstruction(kind):
+    model, x, y = regressor_and_data(kind)
+    found = model.evaluate(x, y, batch_size=4, verbose=0, return_dict=True)
+    rebuilt = model.reconstruction.dense(model.encode(x))
+    error = np.mean(np.square(rebuilt - x))
+    wrong = np.mean(np.square(model(x) - y))
+    assert found["reconstruction_error"] == pytest.approx(error, rel=1e-5)
+    model.reset_metrics()
+    trained = model.train_on_batch(x, y, return_dict=True)
+    assert trained["loss"] == pytest.approx(wrong + 2 * error, rel=1e-5)
+    assert trained["reconstruction_error"] == pytest.approx(error, rel=1e-5)
+
+
+def test_prediction_computes_no_reconstruction():
+    model, x, _ = regressor_and_data()
+    model.predict(x, verbose=0)
+    assert float(model.reconstruction.tracker.count) == 0
+    assert model(x) is not None and not model.losses
+
+
+@pytest.mark.parametrize("shape", [(2, 5), (2, 4, 4), (2,)])
+def test_regressor_refuses_other_shapes(shape):
+    model, x, _ = regressor_and_data()
+    model(x)
+    with pytest.raises(ValueError, match=r"expected (axis|ndim)|min_ndim"):
+        model(np.zeros(shape))
+
+
+def test_reconstruction_refuses_inputs_that_would_broadcast():
+    layer = made.Reconstruction(1.0)
+    layer(np.zeros((2, 3)), np.zeros((2, 4)))
+    for shape in ((2, 1), (2, 4, 4)):
+        with pytest.raises(ValueError, match=r"\(batch, 4\)"):
+            layer(np.zeros((2, 3)), np.zeros(shape))
+
+
+def test_penalty_does_not_depend_on_the_size_of_the_batch():
+    layer = made.ActivationPenalty(0.5)
+    for batch in (1, 7):
+        layer(np.full((batch, 2, 3), -2.0))
+        assert float(layer.losses[0]) == 0.5 * 2 * 6
+
+
+def test_dead_units_are_those_that_never_spoke():
+    metric = made.DeadUnits(4)
+    metric.update_state([[1.0, 0, 0, -1], [0, 0, 0, 0]])
+    metric.update_state([[[0.0, 2, 0, 0]]])
+    assert float(metric.result()) == 0.5
+    metric.reset_state()
+    assert float(metric.result()) == 1
+    with pytest.raises(ValueError, match=r"\(batch, ..., 4\)"):
+        metric.update_state([[1.0, 2]])

@@ -474,16 +474,8 @@ def is_deterministic_without_training(subject):
 
 def follows_the_dtype_policy(subject):
     """Under `mixed_float16` it computes in `float16`, with exact weights."""
-    inputs = subject.examples[0]
-    expected = subject.compute(subject.usable(), *tensors(inputs))
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
-        layer = in_global_policy(subject.component)
-        subject.call(layer, tensors(inputs))
-        fill_weights(layer)
-        seen = subject.call(layer, tensors(inputs))
-    finally:
-        keras.config.set_dtype_policy("float32")
+    expected = subject.compute(subject.usable(), *tensors(subject.examples[0]))
+    layer, seen = under_policy(subject, "mixed_float16")
     outputs = zip(tf.nest.flatten(seen), tf.nest.flatten(expected), strict=True)
     for output, reference in outputs:
         if reference.dtype == tf.float32 and output.dtype != tf.float16:
@@ -505,6 +497,20 @@ def follows_the_dtype_policy(subject):
             "Keep numbers small enough for float16, which ends at 65504 and "
             "knows nothing between 0 and 6e-8.",
         )
+    under_policy(subject, "float64", training=True)  # must raise nothing
+
+
+def under_policy(subject, policy, training=False):
+    """A copy in a dtype policy, and what it computes there."""
+    inputs = tensors(subject.examples[0])
+    keras.config.set_dtype_policy(policy)
+    try:
+        layer = in_global_policy(subject.component)
+        subject.call(layer, inputs)
+        fill_weights(layer)
+        return layer, subject.call(layer, inputs, training)
+    finally:
+        keras.config.set_dtype_policy("float32")
 
 
 def in_global_policy(component):
