@@ -796,8 +796,8 @@ class HistogramAUC(keras.metrics.Metric):
 class Exponential(keras.layers.Layer):
     """Exponential of each number, for outputs that differ by factors.
 
-    Formula: `exp(inputs)`. It is infinite for inputs above 88 in `float32`,
-    and above 11 in `float16`.
+    Formula: `exp(inputs)`. It is infinite for inputs above 88.7 in `float32`,
+    and above 11.09 in `float16`.
 
     Args:
         **kwargs: `name` and `dtype`, as for every `keras.layers.Layer`.
@@ -1032,7 +1032,8 @@ def masked_mean(x, mask=None):
 
     Args:
         x: Floating tensor of shape `(batch, ..., features)`.
-        mask: Tensor of booleans with some of the first axes of `x`, or `None`.
+        mask: Tensor of booleans with the first axes of `x`, as many of them as
+            you like, or `None`.
 
     Returns:
         Tuple of the means, shape `(features,)`, which are 0 where nothing was
@@ -1047,7 +1048,7 @@ def masked_mean(x, mask=None):
             mask = ops.expand_dims(mask, axis=-1)
         weights = weights * mask
     axes = tuple(range(len(x.shape) - 1))
-    count = ops.sum(weights)
+    count = ops.sum(weights, axes)
     kept = ops.where(weights > 0, x, 0)
     return ops.sum(kept, axes) / ops.maximum(count, 1), count
 
@@ -1381,8 +1382,9 @@ class ActivationPenalty(keras.layers.Layer):
 
     def call(self, inputs):
         sizes = ops.abs(ops.cast(inputs, self.variable_dtype))
-        axes = tuple(range(1, len(inputs.shape)))
-        self.add_loss(self.factor * ops.mean(ops.sum(sizes, axis=axes)))
+        samples = ops.maximum(ops.shape(inputs)[0], 1)  # none gives 0
+        price = ops.sum(sizes) / ops.cast(samples, sizes.dtype)
+        self.add_loss(self.factor * price)
         return inputs
 
     def compute_output_shape(self, input_shape):
@@ -1420,9 +1422,9 @@ class DeadUnits(keras.metrics.Metric):
         )
 
     def update_state(self, activations):
-        activations = ops.convert_to_tensor(activations)
+        activations = ops.cast(activations, self.dtype)
         shape = tuple(activations.shape)
-        if not shape or shape[-1] != self.units:
+        if not shape or shape[-1] not in (None, self.units):
             raise ValueError(
                 "`activations` must have the shape "
                 f"(batch, ..., {self.units}). Received: shape={shape}"
@@ -1444,7 +1446,8 @@ class WatchedClassifier(keras.Model):
     """Classifier with one ReLU layer, that reports its share of dead units.
 
     The outputs are logits, one for each class. A unit is dead if, in an epoch,
-    it was above zero for no sample; see `DeadUnits`.
+    it was above zero for no sample; see `DeadUnits`. Inside another model
+    nobody counts: Keras asks only the outermost model for its metrics.
 
     Args:
         units: Integer from 1 up. Size of the hidden layer.

@@ -23,8 +23,8 @@ class ModelSubject(LayerSubject):
 
     kind = page = "models"
     file_hint = (
-        "Return every argument in `get_config`, and create every layer in "
-        "`__init__`, none in `build`."
+        "Return every argument in `get_config`, create every layer in "
+        "`__init__` or `build`, and build all of them there."
     )
 
     @property
