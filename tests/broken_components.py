@@ -1231,6 +1231,17 @@ class LayerInFloat32(Linear):
         return ops.cast(super().call(inputs), "float32")
 
 
+@broken("layer", "follows_the_dtype_policy")
+class TrainsInFloat32(Linear):
+    """A fixed dtype, in training only."""
+
+    def call(self, inputs, training=False):
+        y = super().call(inputs)
+        if training:
+            y = y * tf.where(y > 0, 0.9, 1.1)
+        return y
+
+
 @broken("layer", "passes_the_mask_on")
 class LosesTheMask(Linear):
     """Works on each step, and keeps no mask."""

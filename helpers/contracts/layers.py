@@ -473,7 +473,10 @@ def is_deterministic_without_training(subject):
 
 
 def follows_the_dtype_policy(subject):
-    """Under `mixed_float16` it computes in `float16`, with exact weights."""
+    """Under `mixed_float16` it computes in `float16`, with exact weights.
+
+    In training it works in `float64` as well.
+    """
     expected = subject.compute(subject.usable(), *tensors(subject.examples[0]))
     layer, seen = under_policy(subject, "mixed_float16")
     outputs = zip(tf.nest.flatten(seen), tf.nest.flatten(expected), strict=True)
