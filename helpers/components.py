@@ -1161,6 +1161,29 @@ class ResidualBlock(keras.layers.Layer):
 
 
 # From the chapter Models: three ways to write one: book/models.ipynb
+def features_of(input_shape):
+    """Finds the number of features of a table, which must be known.
+
+    Args:
+        input_shape: Tuple `(batch, features)`. The batch may be `None`.
+
+    Returns:
+        Whole number.
+
+    Raises:
+        ValueError: If there are not two axes, or the last size is not known,
+            or this is not the shape of one tensor.
+    """
+    size = last_size(input_shape)
+    if len(input_shape) != 2:
+        raise ValueError(
+            "`inputs` must have the shape (batch, features). "
+            f"Received: input_shape={input_shape!r}"
+        )
+    return size
+
+
+# From the chapter Models: three ways to write one: book/models.ipynb
 @keras.saving.register_keras_serializable(package="made_to_measure")
 class ResidualRegressor(keras.Model):
     """Regressor of residual blocks, one prediction for each sample.
@@ -1198,34 +1221,23 @@ class ResidualRegressor(keras.Model):
         self.units = checked_number("units", units, least=1, whole=True)
         self.depth = checked_number("depth", depth, least=1, whole=True)
         same = {"dtype": self.dtype_policy}
-        self.stem = MyDense(self.units, **same)
-        self.blocks = [
-            ResidualBlock(self.units, depth=1, **same)
-            for _ in range(self.depth)
-        ]
+        one = {"depth": 1, **same}
+        self.stem = MyDense(units, **same)
+        self.blocks = [ResidualBlock(units, **one) for _ in range(depth)]
         self.norm = keras.layers.LayerNormalization(**same)
         self.out = MyDense(1, **same)
 
     def build(self, input_shape):
-        size = last_size(input_shape)
-        if len(input_shape) != 2:
-            raise ValueError(
-                "`inputs` must have the shape (batch, features). "
-                f"Received: input_shape={input_shape!r}"
-            )
+        size = features_of(input_shape)
         self.stem.build(input_shape)
         for layer in [*self.blocks, self.norm, self.out]:
             layer.build((input_shape[0], self.units))
         self.input_spec = keras.layers.InputSpec(ndim=2, axes={-1: size})
 
     def call(self, inputs):
-        hidden = self.stem(inputs)
-        for layer in [*self.blocks, self.norm]:
-            hidden = layer(hidden)
-        return self.out(hidden)
-
-    def compute_output_shape(self, input_shape):
-        return (input_shape[0], 1)
+        for layer in [self.stem, *self.blocks, self.norm, self.out]:
+            inputs = layer(inputs)
+        return inputs
 
     def get_config(self):
         config = {"units": self.units, "depth": self.depth}

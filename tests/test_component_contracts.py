@@ -160,6 +160,7 @@ NO_CONTRACT = {
     "compute_fans",
     "count_in_bins",
     "create_huber",
+    "features_of",
     "last_size",
     "masked_mean",
 }
