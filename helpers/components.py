@@ -1161,14 +1161,14 @@ class ResidualBlock(keras.layers.Layer):
 
 
 # From the chapter Models: three ways to write one: book/models.ipynb
-def features_of(input_shape):
-    """Finds the number of features of a table, which must be known.
+def table_spec(input_shape):
+    """Says which inputs fit a model that was built for a table.
 
     Args:
         input_shape: Tuple `(batch, features)`. The batch may be `None`.
 
     Returns:
-        Whole number.
+        A `keras.layers.InputSpec` of two axes and this number of features.
 
     Raises:
         ValueError: If there are not two axes, or the last size is not known,
@@ -1180,7 +1180,7 @@ def features_of(input_shape):
             "`inputs` must have the shape (batch, features). "
             f"Received: input_shape={input_shape!r}"
         )
-    return size
+    return keras.layers.InputSpec(ndim=2, axes={-1: size})
 
 
 # From the chapter Models: three ways to write one: book/models.ipynb
@@ -1223,16 +1223,15 @@ class ResidualRegressor(keras.Model):
         same = {"dtype": self.dtype_policy}
         one = {"depth": 1, **same}
         self.stem = MyDense(units, **same)
-        self.blocks = [ResidualBlock(units, **one) for _ in range(depth)]
+        self.blocks = [ResidualBlock(units, **one) for _ in range(self.depth)]
         self.norm = keras.layers.LayerNormalization(**same)
         self.out = MyDense(1, **same)
 
     def build(self, input_shape):
-        size = features_of(input_shape)
+        self.input_spec = table_spec(input_shape)
         self.stem.build(input_shape)
         for layer in [*self.blocks, self.norm, self.out]:
             layer.build((input_shape[0], self.units))
-        self.input_spec = keras.layers.InputSpec(ndim=2, axes={-1: size})
 
     def call(self, inputs):
         for layer in [self.stem, *self.blocks, self.norm, self.out]:

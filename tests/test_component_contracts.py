@@ -160,9 +160,9 @@ NO_CONTRACT = {
     "compute_fans",
     "count_in_bins",
     "create_huber",
-    "features_of",
     "last_size",
     "masked_mean",
+    "table_spec",
 }
 
 NOT_POSITIVE = [
