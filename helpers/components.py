@@ -1165,18 +1165,18 @@ class ResidualBlock(keras.layers.Layer):
 
 
 # From the chapter Sequences: book/sequences.ipynb
-def widened(x):
-    """Casts a tensor to `float32`, in which sums and squares have room.
+def widened(x, dtype="float32"):
+    """Casts a tensor to `float32` at least, where sums have room.
 
     Args:
         x: Tensor of any dtype, or what can be made one.
+        dtype: Another dtype that must fit in.
 
     Returns:
-        Tensor of `float32`. One of `float64` stays as it is.
+        Tensor of `float32`, or of `float64` if `x` or `dtype` is that.
     """
     x = ops.convert_to_tensor(x)
-    wide = "float64" if x.dtype == "float64" else "float32"
-    return ops.cast(x, wide)
+    return ops.cast(x, keras.backend.result_type(x.dtype, dtype, "float32"))
 
 
 # From the chapter Sequences: book/sequences.ipynb
@@ -1275,12 +1275,12 @@ class LayerNorm(keras.layers.Layer):
         self.input_spec = keras.layers.InputSpec(min_ndim=2, axes={-1: size})
 
     def call(self, inputs):
-        x = widened(inputs)
+        x = widened(inputs, self.variable_dtype)
         centered = x - ops.mean(x, axis=-1, keepdims=True)
         variance = ops.mean(ops.square(centered), axis=-1, keepdims=True)
         normal = centered * ops.rsqrt(variance + self.epsilon)
-        scaled = normal * widened(self.scale) + widened(self.offset)
-        return ops.cast(scaled, self.compute_dtype)
+        scale, offset = (ops.cast(w, x.dtype) for w in self.weights)
+        return ops.cast(normal * scale + offset, self.compute_dtype)
 
     def compute_output_shape(self, input_shape):
         return input_shape
