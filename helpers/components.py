@@ -1266,12 +1266,9 @@ class LayerNorm(keras.layers.Layer):
 
     def build(self, input_shape):
         size = last_size(input_shape)
-        self.scale = self.add_weight(
-            name="scale", shape=(size,), initializer="ones", autocast=False
-        )
-        self.offset = self.add_weight(
-            name="offset", shape=(size,), initializer="zeros", autocast=False
-        )
+        own = {"shape": (size,), "autocast": False}
+        self.scale = self.add_weight(name="scale", initializer="ones", **own)
+        self.offset = self.add_weight(name="offset", initializer="zeros", **own)
         self.input_spec = keras.layers.InputSpec(min_ndim=2, axes={-1: size})
 
     def call(self, inputs):
@@ -1330,16 +1327,12 @@ class LeakyCell(keras.layers.Layer):
         self.state_size = self.output_size = self.units
 
     def build(self, input_shape):
-        shape = (last_size(input_shape), self.units)
-        self.kernel = self.add_weight(name="kernel", shape=shape)
+        size, units = last_size(input_shape), self.units
+        self.kernel = self.add_weight((size, units), name="kernel")
         self.recurrent_kernel = self.add_weight(
-            name="recurrent_kernel",
-            shape=(self.units, self.units),
-            initializer="orthogonal",
+            (units, units), "orthogonal", name="recurrent_kernel"
         )
-        self.bias = self.add_weight(
-            name="bias", shape=(self.units,), initializer="zeros"
-        )
+        self.bias = self.add_weight((units,), "zeros", name="bias")
 
     def call(self, inputs, states):
         x = ops.cast(inputs, self.compute_dtype)
@@ -1451,9 +1444,8 @@ class DotAttention(keras.layers.Layer):
 
     def __init__(self, scale=None, **kwargs):
         super().__init__(**kwargs)
-        if scale is not None:
-            scale = checked_number("scale", scale, above=0)
-        self.scale = scale
+        given = scale is not None
+        self.scale = checked_number("scale", scale, above=0) if given else None
         self.supports_masking = True
 
     def call(self, inputs, mask=None):
