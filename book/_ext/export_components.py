@@ -66,6 +66,7 @@ def make_module(notebooks):
     imports, parts, home = {}, [], {}
     for path, notebook in notebooks.items():
         title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
+        title = title.partition(":")[0]  # a long one does not fit the line
         cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
         available = imports_of(ast.parse(cells[0].source))
         for cell in cells:
