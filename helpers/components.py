@@ -1579,15 +1579,13 @@ class SeluRegressor(keras.Model):
     def __init__(self, units, **kwargs):
         super().__init__(**kwargs)
         self.units = checked_number("units", units, least=1, whole=True)
-        self.input_spec = keras.layers.InputSpec(ndim=2)
         selu = {"activation": "selu", "kernel_initializer": "lecun_normal"}
         selu["dtype"] = self.dtype_policy
         self.hidden = [keras.layers.Dense(units, **selu) for _ in range(5)]
         self.out = keras.layers.Dense(1, dtype=self.dtype_policy)
 
     def build(self, input_shape):
-        size = last_size(input_shape)
-        self.input_spec = keras.layers.InputSpec(ndim=2, axes={-1: size})
+        self.input_spec = table_spec(input_shape)
         for layer in (*self.hidden, self.out):
             layer.build(input_shape)
             input_shape = layer.compute_output_shape(input_shape)
@@ -1632,9 +1630,9 @@ class Reconstruction(keras.layers.Layer):
         super().__init__(**kwargs)
         self.weight = checked_number("weight", weight, least=0)
         self.tracker = keras.metrics.Mean(name="reconstruction_error")
-        self.input_spec = keras.layers.InputSpec(ndim=2)
 
     def build(self, hidden_shape, inputs_shape):
+        self.input_spec = table_spec(hidden_shape)
         features = last_size(inputs_shape)
         self.dense = keras.layers.Dense(features, dtype=self.dtype_policy)
         self.dense.build(hidden_shape)
