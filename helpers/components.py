@@ -1598,6 +1598,9 @@ class SeluRegressor(keras.Model):
     def call(self, inputs):
         return self.out(self.encode(inputs))
 
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], 1)
+
     def get_config(self):
         return {**super().get_config(), "units": self.units}
 
