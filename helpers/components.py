@@ -1109,6 +1109,19 @@ class RunningCenter(keras.layers.Layer):
 
 
 # From the chapter Layers: book/layers.ipynb
+def build_in_turn(layers, input_shape):
+    """Builds layers of which each is called with what the one before gives.
+
+    Args:
+        layers: Sequence of layers.
+        input_shape: Tuple, the shape that the first one will see.
+    """
+    for layer in layers:
+        layer.build(input_shape)
+        input_shape = layer.compute_output_shape(input_shape)
+
+
+# From the chapter Layers: book/layers.ipynb
 @keras.saving.register_keras_serializable(package="made_to_measure")
 class ResidualBlock(keras.layers.Layer):
     """Adds to its input what a few dense layers make of it.
@@ -1146,9 +1159,7 @@ class ResidualBlock(keras.layers.Layer):
 
     def build(self, input_shape):
         self.last = MyDense(last_size(input_shape), dtype=self.dtype_policy)
-        for layer in [*self.hidden, self.last]:
-            layer.build(input_shape)
-            input_shape = layer.compute_output_shape(input_shape)
+        build_in_turn([*self.hidden, self.last], input_shape)
 
     def call(self, inputs):
         x = change = ops.cast(inputs, self.compute_dtype)
@@ -1180,6 +1191,36 @@ def widened(x, dtype="float32"):
 
 
 # From the chapter Sequences: book/sequences.ipynb
+def hide_steps(x, mask):
+    """Puts zeros where a mask hides a step, whatever was there.
+
+    Args:
+        x: Tensor of shape `(batch, steps, ...)`.
+        mask: Tensor of booleans of shape `(batch, steps)`, or `None`.
+
+    Returns:
+        Tensor of the shape and the dtype of `x`.
+
+    Raises:
+        ValueError: If the mask has not two axes, or other steps than `x`.
+    """
+    if mask is None:
+        return x
+    mask, known = ops.cast(mask, "bool"), tuple(x.shape[:2])
+    shape = tuple(mask.shape)
+    pairs = zip(shape, known, strict=False)
+    fits = all(None in pair or pair[0] == pair[1] for pair in pairs)
+    if len(shape) != 2 or not fits:
+        raise ValueError(
+            "`mask` must have the shape (batch, steps), here "
+            f"{known}. Received: mask of shape {shape}"
+        )
+    while len(mask.shape) < len(x.shape):
+        mask = ops.expand_dims(mask, axis=-1)
+    return ops.where(mask, x, 0)
+
+
+# From the chapter Sequences: book/sequences.ipynb
 @keras.saving.register_keras_serializable(package="made_to_measure")
 class MaskedAverage(keras.layers.Layer):
     """Averages over the steps that the mask lets through.
@@ -1198,7 +1239,8 @@ class MaskedAverage(keras.layers.Layer):
         `(batch, ..., features)`, without a mask. Integers become floats.
 
     Raises:
-        ValueError: If the input has fewer than three axes.
+        ValueError: If the input has fewer than three axes, or the mask has
+            another shape.
 
     Example:
         >>> x = keras.ops.convert_to_tensor([[[1.0], [3.0], [9.0]]])
@@ -1210,17 +1252,13 @@ class MaskedAverage(keras.layers.Layer):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.supports_masking = True
+        self.autocast = False
         self.input_spec = keras.layers.InputSpec(min_ndim=3)
 
     def call(self, inputs, mask=None):
         x = widened(inputs)
-        if mask is None:
-            return ops.cast(ops.mean(x, axis=1), self.compute_dtype)
-        mask = ops.cast(mask, "bool")
-        while len(mask.shape) < len(x.shape):
-            mask = ops.expand_dims(mask, axis=-1)
-        count = ops.sum(ops.cast(mask, x.dtype), axis=1)
-        total = ops.sum(ops.where(mask, x, 0), axis=1)
+        total = ops.sum(hide_steps(x, mask), axis=1)
+        count = ops.sum(hide_steps(ops.ones_like(x), mask), axis=1)
         return ops.cast(total / ops.maximum(count, 1), self.compute_dtype)
 
     def compute_mask(self, inputs, mask=None):
@@ -1363,22 +1401,16 @@ def attention_weights(query, key, scale=None, mask=None):
         to 1, or are all 0 if the mask hides all steps.
 
     Raises:
-        ValueError: If the mask has not two axes.
+        ValueError: If the mask has another shape.
     """
-    query, key = widened(query), widened(key)
+    query, key = widened(query), hide_steps(widened(key), mask)
     if scale is None:
         scale = last_size(tuple(key.shape)) ** -0.5
     scores = scale * ops.matmul(query, ops.swapaxes(key, -2, -1))
     if mask is None:
         return ops.softmax(scores, axis=-1)
-    mask = ops.cast(mask, "bool")
-    if len(mask.shape) != 2:
-        raise ValueError(
-            "`mask` must have the shape (batch, steps). "
-            f"Received: mask of shape {tuple(mask.shape)}"
-        )
-    mask = ops.expand_dims(mask, axis=1)
-    weights = ops.softmax(ops.where(mask, scores, -1e9), axis=-1)
+    mask = ops.expand_dims(ops.cast(mask, "bool"), axis=1)
+    weights = ops.softmax(ops.where(mask, scores, -3e38), axis=-1)
     return ops.where(mask, weights, 0)
 
 
@@ -1396,7 +1428,8 @@ def attention_shape(input_shape):
     Raises:
         ValueError: If these are not two or three shapes that fit.
     """
-    several = all(isinstance(shape, (list, tuple)) for shape in input_shape)
+    several = isinstance(input_shape, (list, tuple))
+    several = several and all(isinstance(s, (list, tuple)) for s in input_shape)
     fits = several and len(input_shape) in (2, 3)
     fits = fits and all(len(shape) == 3 for shape in input_shape)
     if fits:
@@ -1447,18 +1480,17 @@ class DotAttention(keras.layers.Layer):
         given = scale is not None
         self.scale = checked_number("scale", scale, above=0) if given else None
         self.supports_masking = True
+        self.autocast = False
 
     def call(self, inputs, mask=None):
         shapes = keras.tree.map_structure(lambda x: tuple(x.shape), inputs)
         attention_shape(shapes)
         query, value, key = [*inputs, inputs[1]][:3]
         query_mask, value_mask = (None, None) if mask is None else mask[:2]
+        query = hide_steps(query, query_mask)
         weights = attention_weights(query, key, self.scale, value_mask)
-        outputs = ops.matmul(weights, widened(value))
-        if query_mask is not None:
-            hidden = ops.logical_not(ops.cast(query_mask, "bool"))
-            outputs = ops.where(ops.expand_dims(hidden, -1), 0, outputs)
-        return ops.cast(outputs, self.compute_dtype)
+        outputs = ops.matmul(weights, hide_steps(widened(value), value_mask))
+        return ops.cast(hide_steps(outputs, query_mask), self.compute_dtype)
 
     def compute_mask(self, inputs, mask=None):
         return None if mask is None else mask[0]
@@ -1531,22 +1563,23 @@ class ResidualRegressor(keras.Model):
         self.units = checked_number("units", units, least=1, whole=True)
         self.depth = checked_number("depth", depth, least=1, whole=True)
         same = {"dtype": self.dtype_policy}
-        one = {"depth": 1, **same}
-        self.stem = MyDense(units, **same)
-        self.blocks = [ResidualBlock(units, **one) for _ in range(self.depth)]
-        self.norm = keras.layers.LayerNormalization(**same)
-        self.out = MyDense(1, **same)
+        self.stem = MyDense(units, name="stem", **same)
+        names = [f"block_{number}" for number in range(self.depth)]
+        self.blocks = [ResidualBlock(units, 1, name=n, **same) for n in names]
+        self.norm = keras.layers.LayerNormalization(name="norm", **same)
+        self.out = MyDense(1, name="out", **same)
 
     def build(self, input_shape):
         self.input_spec = table_spec(input_shape)
-        self.stem.build(input_shape)
-        for layer in [*self.blocks, self.norm, self.out]:
-            layer.build((input_shape[0], self.units))
+        build_in_turn(self.layers, input_shape)
 
     def call(self, inputs):
-        for layer in [self.stem, *self.blocks, self.norm, self.out]:
+        for layer in self.layers:  # in the order in which they were made
             inputs = layer(inputs)
         return inputs
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], 1)
 
     def get_config(self):
         config = {"units": self.units, "depth": self.depth}
@@ -1586,9 +1619,7 @@ class SeluRegressor(keras.Model):
 
     def build(self, input_shape):
         self.input_spec = table_spec(input_shape)
-        for layer in (*self.hidden, self.out):
-            layer.build(input_shape)
-            input_shape = layer.compute_output_shape(input_shape)
+        build_in_turn([*self.hidden, self.out], input_shape)
 
     def encode(self, inputs):
         for layer in self.hidden:

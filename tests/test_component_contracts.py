@@ -188,9 +188,11 @@ NO_CONTRACT = {
     "attention_weights",
     "broadcast_samples",
     "checked_number",
+    "build_in_turn",
     "compute_fans",
     "count_in_bins",
     "create_huber",
+    "hide_steps",
     "last_size",
     "masked_mean",
     "table_spec",
@@ -801,6 +803,39 @@ def test_attention_refuses_what_does_not_fit(inputs, symbolic):
 def test_attention_refuses_a_mask_that_is_no_pair():
     with pytest.raises(ValueError, match="`mask` must have the shape"):
         made.DotAttention()([ONE, ONE], mask=np.ones((2, 5), "bool"))
+
+
+@pytest.mark.parametrize("shape", [(2,), (2, 1), (2, 5), (3, 4), (2, 4, 1)])
+def test_mask_of_another_shape_is_refused(shape):
+    x, mask = np.ones((2, 4, 3), "float32"), np.ones(shape, "bool")
+    with pytest.raises(ValueError, match="`mask` must have the shape"):
+        made.MaskedAverage()(x, mask=mask)
+    with pytest.raises(ValueError, match="`mask` must have the shape"):
+        made.attention_weights(x, x, mask=mask)
+
+
+def test_attention_lets_nothing_hidden_through_not_even_nan():
+    mask = np.array([[True, False, True]])
+    x = np.array([[[1, 2], [3, 4], [3, 1]]], "float32")
+    spoiled = tf.Variable(np.where(mask[..., None], x, np.nan))
+    with tf.GradientTape() as tape:
+        y = made.DotAttention()([spoiled, spoiled], mask=[mask, mask])
+    slope = tape.gradient(y, spoiled).numpy()
+    np.testing.assert_array_equal(y, made.DotAttention()([x, x], [mask, mask]))
+    assert np.isfinite(slope).all() and not slope[0, 1].any()
+
+
+def test_attention_weights_sum_to_one_however_low_the_scores_are():
+    low = np.array([[[-1e5], [-1e5], [1.0]]], "float32")
+    mask = np.array([[True, True, False]])
+    weights = made.attention_weights(-low[:, :1], low, 1.0, mask)
+    np.testing.assert_allclose(weights[0, 0], [0.5, 0.5, 0])
+
+
+def test_sums_in_half_precision_see_the_input_as_it_is():
+    x = np.array([[[1e5], [-1e5], [3.0]]], "float32")
+    average = made.MaskedAverage(dtype="mixed_float16")(x)
+    np.testing.assert_allclose(average, [[1.0]], rtol=1e-3)
 
 
 # ---- Models -----------------------------------------------------------------
