@@ -559,6 +559,10 @@ def test_center_leaves_out_what_is_masked_and_what_is_frozen():
     center.trainable = False
     center(x, training=True)
     assert float(center.mean[0]) == 1
+    whole = made.RunningCenter(0.0)
+    ones = np.ones((2, 4, 3), "float32")
+    whole(ones, training=True, mask=ones > 0)
+    np.testing.assert_array_equal(whole.mean.numpy(), [1, 1, 1])
 
 
 def test_block_adds_a_change_and_works_in_time():
