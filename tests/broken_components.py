@@ -1406,3 +1406,270 @@ class HidesATemperature(Small):
     def call(self, inputs, training=False):
         outputs = super().call(inputs)
         return outputs * ops.cast(self.temperature, outputs.dtype)
+
+
+# ---- Optimizers -------------------------------------------------------------
+
+
+class Momentum(keras.optimizers.Optimizer):
+    """An optimizer with nothing wrong, for others to break."""
+
+    def __init__(self, learning_rate=0.1, momentum=0.5, **kwargs):
+        super().__init__(learning_rate=learning_rate, **kwargs)
+        self.momentum = momentum
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self.velocities = self.add_optimizer_variables(variables, "velocity")
+
+    def update_step(self, gradient, variable, learning_rate):
+        velocity = self.velocities[self._get_variable_index(variable)]
+        rate = ops.cast(learning_rate, variable.dtype)
+        self.assign(velocity, self.momentum * velocity - rate * gradient)
+        self.assign_add(variable, velocity)
+
+    def get_config(self):
+        return {**super().get_config(), "momentum": self.momentum}
+
+
+@broken("optimizer", "can_be_called")
+class DividesByZero(Momentum):
+    """A gradient of 0 divided by a velocity of 0."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        velocity = self.velocities[self._get_variable_index(variable)]
+        self.assign_sub(variable, (gradient - gradient) / velocity)
+
+
+@broken(
+    "optimizer",
+    "config_has_every_argument",
+    "is_rebuilt_from_its_config",
+    "reloads_from_a_file",
+    "resumes_from_a_file",
+    momentum=0.9,
+)
+class OptimizerForgets(Momentum):
+    """`get_config` of the base class, which knows no momentum."""
+
+    def get_config(self):
+        return super(Momentum, self).get_config()
+
+
+@broken("optimizer", "resumes_from_a_file")
+class StateOutOfReach(Momentum):
+    """Variables that Keras does not know, so no file keeps them."""
+
+    def build(self, variables):
+        if self.built:
+            return
+        keras.optimizers.Optimizer.build(self, variables)
+        self.velocities = [
+            tf.Variable(tf.zeros(v.shape, v.dtype)) for v in variables
+        ]
+
+
+@broken("optimizer", "keeps_a_state_for_each_variable")
+class OneStateForAll(Momentum):
+    """A velocity that all variables share: the mean of their gradients."""
+
+    def build(self, variables):
+        if self.built:
+            return
+        keras.optimizers.Optimizer.build(self, variables)
+        self.velocity = self.add_variable(
+            (), dtype=variables[0].dtype, name="velocity"
+        )
+
+    def update_step(self, gradient, variable, learning_rate):
+        rate = ops.cast(learning_rate, variable.dtype)
+        step = self.momentum * self.velocity - rate * ops.mean(gradient)
+        self.assign(self.velocity, step)
+        self.assign_add(variable, ops.broadcast_to(step, variable.shape))
+
+
+@broken("optimizer", "moves_every_variable", "follows_the_learning_rate")
+class ComputesInVain(Momentum):
+    """The result is assigned to nothing."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        return variable - ops.cast(learning_rate, variable.dtype) * gradient
+
+
+@broken("optimizer", "follows_the_learning_rate", "resumes_from_a_file")
+class RateOfItsOwn(Momentum):
+    """The learning rate of the first step, for ever."""
+
+    def build(self, variables):
+        super().build(variables)
+        self.first_rate = float(self.learning_rate)
+
+    def update_step(self, gradient, variable, learning_rate):
+        super().update_step(gradient, variable, self.first_rate)
+
+
+@broken("optimizer", "takes_the_options_of_the_base_class")
+class StepsAroundTheBaseClass(Momentum):
+    """Its own `apply` forgets all that the one of the base class does."""
+
+    def apply(self, gradients, variables):
+        self.build(variables)
+        for gradient, variable in zip(gradients, variables, strict=True):
+            self.update_step(gradient, variable, self.learning_rate)
+        self.iterations.assign_add(1)
+
+
+@broken("optimizer", "takes_variables_in_float64")
+class OptimizerInFloat32(Momentum):
+    """A learning rate in float32, whatever the weights are."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        self.assign_sub(variable, tf.cast(learning_rate, "float32") * gradient)
+
+
+@broken(
+    "optimizer",
+    "is_the_same_in_a_graph",
+    "is_the_same_with_xla",
+    "resumes_from_a_file",
+    "keeps_a_state_for_each_variable",
+)
+class StepsInPython(Momentum):
+    """An attribute that the graph reads once."""
+
+    steps = 0
+
+    def update_step(self, gradient, variable, learning_rate):
+        self.steps += 1
+        super().update_step(gradient, variable, learning_rate / self.steps)
+
+
+@broken("optimizer", "is_the_same_with_xla")
+class OptimizerInNumpy(Momentum):
+    """A graph can call NumPy, but XLA cannot."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        values = tf.numpy_function(np.copy, [gradient], gradient.dtype)
+        values = tf.ensure_shape(values, gradient.shape)
+        super().update_step(values, variable, learning_rate)
+
+
+# ---- Schedules --------------------------------------------------------------
+
+
+class Halving(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule with nothing wrong, for others to break."""
+
+    def __init__(self, rate=0.1, steps=10.0):
+        self.rate = rate
+        self.steps = steps
+
+    def __call__(self, step):
+        return self.rate * 0.5 ** (ops.cast(step, "float32") / self.steps)
+
+    def get_config(self):
+        return {"rate": self.rate, "steps": self.steps}
+
+
+@broken("schedule", "can_be_called", "config_has_every_argument")
+class RateIsInfinite(Halving):
+    """A logarithm of 0, and no config either."""
+
+    def __call__(self, step):
+        return -ops.log(0.0 * ops.cast(step, "float32"))
+
+    def get_config(self):
+        return {}
+
+
+@broken(
+    "schedule",
+    "config_has_every_argument",
+    "is_rebuilt_from_its_config",
+    "reloads_from_a_file",
+    steps=3.0,
+)
+class ScheduleForgets(Halving):
+    """The steps are back at their default."""
+
+    def get_config(self):
+        return {"rate": self.rate}
+
+
+@broken(
+    "schedule", "gives_one_floating_point_number", "is_followed_in_training"
+)
+class OneInAList(Halving):
+    """A vector of one number, which broadcasts without a word."""
+
+    def __call__(self, step):
+        return ops.reshape(super().__call__(step), (1,))
+
+
+@broken("schedule", "is_never_negative")
+class FallsForEver(Halving):
+    """A line that does not stop at 0."""
+
+    def __call__(self, step):
+        return self.rate * (1 - ops.cast(step, "float32") / self.steps)
+
+
+@broken("schedule", "is_never_negative", "is_followed_in_training")
+class RootOfTheStep(Halving):
+    """At step 0 it divides by zero."""
+
+    def __call__(self, step):
+        return self.rate / ops.sqrt(ops.cast(step, "float32"))
+
+
+@broken(
+    "schedule",
+    "gives_the_same_twice",
+    "is_the_same_in_a_graph",
+    "is_the_same_with_xla",
+)
+class RateFallsWhenAsked(Halving):
+    """How often it is asked, and not which step it is."""
+
+    calls = 0
+
+    def __call__(self, step):
+        self.calls += 1
+        return super().__call__(self.calls)
+
+
+@broken(
+    "schedule",
+    "is_the_same_in_a_graph",
+    "is_the_same_with_xla",
+    "is_followed_in_training",
+)
+class DecidesInPython(Halving):
+    """A graph has no value to decide on."""
+
+    def __call__(self, step):
+        if step < 5:
+            return ops.cast(self.rate, "float32")
+        return super().__call__(step)
+
+
+@broken("schedule", "is_followed_in_training")
+class AsksForTheDtype(Halving):
+    """The step of an optimizer is a variable: its dtype is a string."""
+
+    def __call__(self, step):
+        if step.dtype.is_integer:
+            step = tf.cast(step, "float32")
+        return super().__call__(step)
+
+
+@broken("schedule", "is_the_same_with_xla")
+class ScheduleInNumpy(Halving):
+    """A graph can call NumPy, but XLA cannot."""
+
+    def __call__(self, step):
+        rate = super().__call__(step)
+        rate = tf.numpy_function(np.copy, [rate], "float32")
+        return tf.ensure_shape(rate, ())

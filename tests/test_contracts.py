@@ -23,8 +23,10 @@ from broken_components import (
     CollectsInAList,
     ForgetsItsFactor,
     GivesOneNumber,
+    Halving,
     Linear,
     MeanError,
+    Momentum,
     Small,
     Squares,
     register,
@@ -207,6 +209,14 @@ def test_against_an_equal_loss():
         (
             contracts.check_initializer,
             (keras.initializers.Zeros(), keras.initializers.Ones()),
+        ),
+        (
+            contracts.check_optimizer,
+            (keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1, 0.5)),
+        ),
+        (
+            contracts.check_schedule,
+            (Halving(), keras.optimizers.schedules.CosineDecay(0.1, 50)),
         ),
     ],
 )
@@ -405,6 +415,10 @@ def test_the_component_is_as_before():
     contracts.check_loss(loss)
     assert vars(loss) == before
 
+    optimizer = Momentum()
+    contracts.check_optimizer(optimizer)
+    assert not optimizer.built and int(optimizer.iterations) == 0
+
 
 def test_a_layer_without_a_config_is_still_checked_on_copies():
     class Stubborn(Linear):
@@ -443,6 +457,19 @@ def test_nothing_is_printed(capfd):
         (contracts.check_regularizer, "l2", "`regularizer` must be a"),
         (contracts.check_constraint, Small(), "use `check_model`"),
         (contracts.check_initializer, 3, "`initializer` must be a"),
+        (
+            contracts.check_optimizer,
+            "sgd",
+            "must be a Keras `Optimizer`",
+        ),
+        (contracts.check_optimizer, Momentum, "must be an object, such as"),
+        (
+            contracts.check_schedule,
+            0.1,
+            "a Keras `LearningRateSchedule`",
+        ),
+        (contracts.check_loss, Momentum(), "use `check_optimizer`"),
+        (contracts.check_activation, Halving(), "use `check_schedule`"),
     ],
 )
 def test_a_wrong_component_is_refused(check, argument, message):
@@ -454,7 +481,7 @@ def test_a_wrong_component_is_refused(check, argument, message):
     "check", [contracts.check_layer, contracts.check_model]
 )
 def test_a_wrong_layer_is_refused(check):
-    with pytest.raises(TypeError, match=r"must be a `keras\.layers\.Layer`"):
+    with pytest.raises(TypeError, match="must be a Keras `Layer`"):
         check(Squares(), (None, 3))
     with pytest.raises(TypeError, match="must be an object"):
         check(Linear, (None, 3))
@@ -495,6 +522,8 @@ def test_examples_must_belong_together():
 def test_against_is_checked_too():
     with pytest.raises(TypeError, match="`against` must be an object"):
         contracts.check_loss(Squares(), against=Squares)
+    with pytest.raises(TypeError, match="`against` must be a Keras `Optim"):
+        contracts.check_optimizer(Momentum(), against=Squares())
 
 
 # ---- Functions and their names ----------------------------------------------

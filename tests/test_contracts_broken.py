@@ -9,8 +9,10 @@ import pytest
 from broken_components import (
     CASES,
     Clipped,
+    Halving,
     Linear,
     MeanError,
+    Momentum,
     Normal,
     Squares,
     SumOfSquares,
@@ -53,7 +55,9 @@ def test_there_are_enough_of_every_kind():
         "loss",
         "metric",
         "model",
+        "optimizer",
         "regularizer",
+        "schedule",
     ):
         assert kinds.count(kind) >= 5, kind
 
@@ -70,11 +74,11 @@ def test_each_rule_catches_something():
 
 @pytest.mark.parametrize(
     "good",
-    [Squares, MeanError, Clipped, Normal, SumOfSquares],
+    [Squares, MeanError, Clipped, Normal, SumOfSquares, Momentum, Halving],
     ids=lambda good: good.__name__,
 )
 def test_what_they_break_is_right_but_for_the_registration(good):
-    kind = good.__mro__[1].__name__.lower()
+    kind = good.__mro__[1].__name__.lower().removeprefix("learningrate")
     report = getattr(contracts, f"check_{kind}")(good())
     assert failed(report) == {"reloads_from_a_file"}, report
 

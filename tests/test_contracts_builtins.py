@@ -14,8 +14,10 @@ from keras import (
     layers,
     losses,
     metrics,
+    optimizers,
     regularizers,
 )
+from keras.optimizers import schedules
 
 NOT_IN_CONFIG = "Keras 3.15 leaves {} out of the config: it is lost in a file."
 WHOLE_BATCH = "It compares whole batches, and gives one number for them."
@@ -289,6 +291,57 @@ MODELS = [
 ]
 
 
+INNER = "The learning rate and the options are those of the inner optimizer."
+SINGLE = "Keras 3.15 multiplies by a float32 whatever the dtype of the weights."
+
+OPTIMIZERS = [
+    (optimizers.Adadelta(0.1), {}),
+    (optimizers.Adafactor(0.1), {}),
+    (optimizers.Adagrad(0.1), {}),
+    (optimizers.Adam(0.1), {}),
+    (optimizers.Adam(0.1, amsgrad=True), {}),
+    (optimizers.AdamW(0.1), {}),
+    (optimizers.Adamax(0.1), {}),
+    (optimizers.Ftrl(0.1), {}),
+    (optimizers.Lamb(0.1), {}),
+    (optimizers.Lion(0.1), {}),
+    (
+        optimizers.LossScaleOptimizer(optimizers.SGD(0.1)),
+        {
+            "follows_the_learning_rate": INNER,
+            "takes_the_options_of_the_base_class": INNER,
+        },
+    ),
+    (optimizers.Muon(0.1), {"takes_variables_in_float64": SINGLE}),
+    (optimizers.Nadam(0.1), {}),
+    (optimizers.RMSprop(0.1), {}),
+    (optimizers.RMSprop(0.1, momentum=0.5, centered=True), {}),
+    (optimizers.SGD(0.1), {}),
+    (optimizers.SGD(0.1, momentum=0.9, nesterov=True, clipnorm=0.5), {}),
+    (optimizers.SGD(0.1, global_clipnorm=0.1), {}),
+    (optimizers.SGD(0.1, weight_decay=0.1, use_ema=True), {}),
+    (optimizers.SGD(0.1, gradient_accumulation_steps=2), {}),
+    (optimizers.SGD(schedules.ExponentialDecay(0.1, 3, 0.5)), {}),
+]
+
+SCHEDULES = [
+    (schedules.CosineDecay(0.1, 100), {}),
+    (
+        schedules.CosineDecay(
+            0.0, 100, alpha=0.1, warmup_target=0.1, warmup_steps=10
+        ),
+        {},
+    ),
+    (schedules.CosineDecayRestarts(0.1, 20), {}),
+    (schedules.ExponentialDecay(0.1, 10, 0.5), {}),
+    (schedules.ExponentialDecay(0.1, 10, 0.5, staircase=True), {}),
+    (schedules.InverseTimeDecay(0.1, 10, 0.5), {}),
+    (schedules.PiecewiseConstantDecay([3, 60], [0.1, 0.05, 0.01]), {}),
+    (schedules.PolynomialDecay(0.1, 100, 0.01, power=2.0), {}),
+    (schedules.PolynomialDecay(0.1, 100, cycle=True), {}),
+]
+
+
 def name_of(value):
     """A name for the list of tests; none for shapes and skips."""
     if hasattr(value, "__name__"):
@@ -340,6 +393,18 @@ def test_models(make, shape):
     contracts.check_model(make(), shape).raise_if_failed()
 
 
+@pytest.mark.parametrize(("optimizer", "skip"), OPTIMIZERS, ids=name_of)
+def test_optimizers(optimizer, skip):
+    was_built = optimizer.built
+    contracts.check_optimizer(optimizer, skip=skip).raise_if_failed()
+    assert optimizer.built == was_built
+
+
+@pytest.mark.parametrize(("schedule", "skip"), SCHEDULES, ids=name_of)
+def test_schedules(schedule, skip):
+    contracts.check_schedule(schedule, skip=skip).raise_if_failed()
+
+
 def test_a_skip_is_a_real_deviation():
     """When Keras mends one, the reason here is out of date."""
     kinds = (
@@ -348,6 +413,7 @@ def test_a_skip_is_a_real_deviation():
         ("activation", ACTIVATIONS),
         ("initializer", INITIALIZERS),
         ("regularizer", REGULARIZERS),
+        ("optimizer", OPTIMIZERS),
     )
     for kind, components in kinds:
         check = getattr(contracts, f"check_{kind}")

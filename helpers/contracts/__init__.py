@@ -7,6 +7,7 @@ Each check takes one component, tries it on small inputs and answers with a
     check_regularizer(regularizer)   check_constraint(constraint)
     check_loss(loss)                 check_metric(metric)
     check_layer(layer, input_shape)  check_model(model, input_shape)
+    check_optimizer(optimizer)       check_schedule(schedule)
 
 The rules of a kind are in the module of its name, those that hold for all in
 `everything`; `runner` runs them and `report` shows what they found.
@@ -20,7 +21,9 @@ from helpers.contracts import (
     losses,
     metrics,
     models,
+    optimizers,
     regularizers,
+    schedules,
 )
 from helpers.contracts.report import ContractError, Report, Result
 from helpers.contracts.runner import run
@@ -41,7 +44,9 @@ __all__ = [
     "check_loss",
     "check_metric",
     "check_model",
+    "check_optimizer",
     "check_regularizer",
+    "check_schedule",
 ]
 
 # The bases of Keras, to notice a layer where a loss is expected.
@@ -52,6 +57,8 @@ BASES = {
     "regularizer": keras.regularizers.Regularizer,
     "initializer": keras.initializers.Initializer,
     "constraint": keras.constraints.Constraint,
+    "optimizer": keras.optimizers.Optimizer,
+    "schedule": keras.optimizers.schedules.LearningRateSchedule,
 }
 
 
@@ -251,14 +258,14 @@ def check_layer(layer, input_shape, against=None, skip=None):
         >>> check_layer(keras.layers.Dense(2), (None, 3)).ok
         True
     """
-    _check_layer("layer", layer)
+    _check_instance("layer", layer)
     if isinstance(layer, keras.Model):
         raise TypeError(
             "`layer` is a model: use `check_model`. "
             f"Received: {type(layer).__name__}"
         )
     if against is not None:
-        _check_layer("against", against)
+        _check_instance("layer", against, "against")
     _check_input_shape(input_shape)
     subject = layers.LayerSubject(layer, input_shape, against)
     return run(subject, layers.rules_for(subject), skip)
@@ -292,7 +299,7 @@ def check_model(model, input_shape, against=None, skip=None):
     """
     for name, value in (("model", model), ("against", against)):
         if name == "model" or value is not None:
-            _check_layer(name, value)
+            _check_instance("layer", value, name)
             if not isinstance(value, keras.Model):
                 raise TypeError(
                     f"`{name}` must be a `keras.Model`; for a layer use "
@@ -301,6 +308,64 @@ def check_model(model, input_shape, against=None, skip=None):
     _check_input_shape(input_shape)
     subject = models.ModelSubject(model, input_shape, against)
     return run(subject, models.rules_for(subject), skip)
+
+
+def check_optimizer(optimizer, against=None, skip=None):
+    """Check what an optimizer must do.
+
+    Args:
+        optimizer: `keras.optimizers.Optimizer`. It stays as it is: rules work
+            on copies.
+        against: Another optimizer that must make the same steps.
+        skip: Dictionary from names of rules to the reason to leave them out.
+
+    Returns:
+        A `Report`.
+
+    Raises:
+        TypeError: If an argument is of a wrong type, such as a class in place
+            of an object.
+        ValueError: If `skip` names a rule that does not exist or gives no
+            reason.
+
+    Example:
+        >>> check_optimizer(keras.optimizers.SGD(0.1)).ok
+        True
+    """
+    _check_instance("optimizer", optimizer)
+    if against is not None:
+        _check_instance("optimizer", against, "against")
+    subject = optimizers.OptimizerSubject(optimizer, against)
+    return run(subject, optimizers.rules_for(subject), skip)
+
+
+def check_schedule(schedule, against=None, skip=None):
+    """Check what a learning rate schedule must do.
+
+    Args:
+        schedule: `keras.optimizers.schedules.LearningRateSchedule`.
+        against: Another schedule that must give the same learning rates.
+        skip: Dictionary from names of rules to the reason to leave them out.
+
+    Returns:
+        A `Report`.
+
+    Raises:
+        TypeError: If an argument is of a wrong type, such as a class in place
+            of an object.
+        ValueError: If `skip` names a rule that does not exist or gives no
+            reason.
+
+    Example:
+        >>> decay = keras.optimizers.schedules.ExponentialDecay(0.1, 9, 0.5)
+        >>> check_schedule(decay).ok
+        True
+    """
+    _check_instance("schedule", schedule)
+    if against is not None:
+        _check_instance("schedule", against, "against")
+    subject = schedules.ScheduleSubject(schedule, against)
+    return run(subject, schedules.rules_for(subject), skip)
 
 
 # ---- Arguments --------------------------------------------------------------
@@ -332,11 +397,15 @@ def _check_component(kind, value, argument=None):
         )
 
 
-def _check_layer(argument, value):
+def _check_instance(kind, value, argument=None):
+    """Raise unless it is an object of the base class of a kind."""
+    argument = argument or kind
     _refuse_class(argument, value)
-    if not isinstance(value, keras.layers.Layer):
+    base = BASES[kind]
+    if not isinstance(value, base):
         raise TypeError(
-            f"`{argument}` must be a `keras.layers.Layer`. Received: {value!r}"
+            f"`{argument}` must be a Keras `{base.__name__}`. "
+            f"Received: {value!r}"
         )
 
 

@@ -28,7 +28,11 @@ CHECKS = {
         keras.Sequential([keras.layers.Dense(4), keras.layers.Dense(2)]),
         (None, 3),
     ),
+    "optimizer": lambda: contracts.check_optimizer(keras.optimizers.Adam()),
     "regularizer": lambda: contracts.check_regularizer(keras.regularizers.L2()),
+    "schedule": lambda: contracts.check_schedule(
+        keras.optimizers.schedules.CosineDecay(0.1, 100)
+    ),
 }
 
 
