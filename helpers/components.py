@@ -4,11 +4,14 @@ Made by `make components` from the cells tagged `component`: change the chapter
 and not this file.
 """
 
+import inspect
 import math
 import numbers
 import operator
 
 import keras
+import numpy as np
+import tensorflow as tf
 from keras import ops
 
 
@@ -1913,3 +1916,306 @@ class WatchedClassifier(keras.Model):
         own = {"units": self.units, "classes": self.classes}
         factor = self.penalty.factor
         return {**super().get_config(), **own, "factor": factor}
+
+
+# From the chapter Gradients: book/gradients.ipynb
+def weighted_sum(outputs):
+    """Sums outputs, each times its own fixed number, in float64.
+
+    Args:
+        outputs: Tensor, or a structure of tensors.
+
+    Raises:
+        ValueError: If an output has fewer than 32 bits.
+    """
+    random = np.random.default_rng(0)
+    total = tf.zeros((), "float64")
+    for output in tf.nest.flatten(outputs):
+        if tf.as_dtype(output.dtype).size < 4:  # too coarse for small moves
+            raise ValueError(
+                "`function` must compute in float32 or float64. "
+                f"Received: outputs in {output.dtype.name}"
+            )
+        output = tf.cast(output, "float64")
+        weights = random.uniform(0.5, 1.5, output.shape)
+        total += tf.reduce_sum(weights * output)
+    return total
+
+
+# From the chapter Gradients: book/gradients.ipynb
+def slopes_near(total_at, array, place):
+    """Finds the slope at one place of an array by moving that number.
+
+    Args:
+        total_at: Function of an array that returns a float.
+        array: Array of floats.
+        place: Index of the number to move.
+
+    Returns:
+        The slope; how far to trust it; the lowest and the highest slope to
+        one side.
+    """
+    size = max(1.0, abs(float(array[place])))
+    here, central, one_sided = total_at(array), [], []
+    for step in size * np.array([1e-2, 1e-3, 1e-4, 1e-5]):
+        moves, changes = [], []
+        for move in (-step, step):
+            moved = array.copy()
+            moved[place] += move
+            moves.append(float(moved[place]) - float(array[place]))
+            changes.append(total_at(moved) - here)
+        central.append((changes[1] - changes[0]) / (moves[1] - moves[0]))
+        one_sided.append(np.divide(changes, moves))
+    gaps = np.nan_to_num(np.abs(np.diff(central)), nan=np.inf)
+    best = 1 + gaps.argmin()
+    lowest, highest = min(one_sided[best]), max(one_sided[best])
+    return central[best], gaps[best - 1], lowest, highest
+
+
+# From the chapter Gradients: book/gradients.ipynb
+def tape_gradients(function, arrays):
+    """Computes the gradients of the weighted sum of what a function returns.
+
+    Args:
+        function: Function of arrays that returns tensors.
+        arrays: List of arrays of floats.
+
+    Returns:
+        The list of gradients, arrays or `None`.
+    """
+    tensors = [tf.convert_to_tensor(array) for array in arrays]
+    with tf.GradientTape() as tape:
+        tape.watch(tensors)
+        total = weighted_sum(function(*tensors))
+    again = weighted_sum(function(*tensors))
+    if not (np.isfinite(total) and np.isfinite(again)):
+        raise AssertionError(f"The outputs are not finite: {total}")
+    if not np.isclose(total, again, rtol=1e-5):
+        raise AssertionError("The outputs differ from call to call")
+    found = tape.gradient(total, tensors)
+    return [g if g is None else tf.convert_to_tensor(g).numpy() for g in found]
+
+
+def as_doubles(function, arrays):
+    """Makes arrays float64, or float32 where the function insists on it."""
+    doubles = [np.array(array, "float64") for array in arrays]
+    try:
+        function(*map(tf.convert_to_tensor, doubles))
+    except (TypeError, ValueError, tf.errors.InvalidArgumentError):
+        return [array.astype("float32") for array in doubles]
+    return doubles
+
+
+# From the chapter Gradients: book/gradients.ipynb
+def names_of(function, arrays):
+    """Lists the names of the arguments that arrays are passed for."""
+    is_layer = isinstance(function, keras.layers.Layer)
+    try:
+        target = function.call if is_layer else function
+        names = list(inspect.signature(target).parameters)
+    except (TypeError, ValueError):  # some built-in functions have none
+        names = []
+    return [*names, *(f"argument {n}" for n in range(len(names), len(arrays)))]
+
+
+# From the chapter Gradients: book/gradients.ipynb
+def wrong_places(total_at, array, gradient, tolerance, most):
+    """Lists where a gradient is not the slope.
+
+    Args:
+        total_at: Function of an array that returns a float.
+        array: Array of floats.
+        gradient: Array of its shape.
+        tolerance: Positive float, relative.
+        most: How many numbers to move.
+
+    Returns:
+        List of `(place, gradient, slope)`.
+    """
+    places = list(np.ndindex(array.shape))
+    chosen = np.random.default_rng(0).permutation(len(places))[:most]
+    chosen = [places[i] for i in sorted(chosen)]
+    rows = [(p, *slopes_near(total_at, array, p)) for p in chosen]
+    sizes = [abs(row[1]) for row in rows if np.isfinite(row[1])]
+    wrong = []
+    for place, slope, gap, lowest, highest in rows:
+        found = gradient[place]
+        slack = tolerance * (abs(slope) + 0.1 * max(sizes, default=0)) + 5 * gap
+        fair = lowest - slack <= found <= highest + slack
+        unknown = np.isfinite(found) and not np.isfinite(slope)
+        if not (fair or unknown):
+            wrong.append((place, found, slope))
+    return wrong
+
+
+# From the chapter Gradients: book/gradients.ipynb
+def check_gradient(function, *arrays, tolerance=1e-3, most=30):
+    """Compares the gradients of a tape with slopes found by moving inputs.
+
+    Args:
+        function: Function of one or more tensors, or a layer. It must give
+            the same outputs each time.
+        *arrays: Arrays or tensors of floats, one for each argument.
+        tolerance: Positive float. The relative error that is let pass.
+            Defaults to `1e-3`.
+        most: Whole number from 1 up. How many numbers of each array are
+            moved; of a larger array as many, drawn at random. Defaults to
+            `30`.
+
+    Raises:
+        AssertionError: If a gradient is `None`, not finite or not the slope.
+            The message has the argument, the place and both numbers.
+        ValueError: If there are no arrays, an option is out of bounds, or the
+            outputs have fewer than 32 bits.
+
+    Example:
+        >>> check_gradient(keras.layers.Dense(2), np.ones((3, 4)))
+    """
+    tolerance = checked_number("tolerance", tolerance, above=0)
+    most = checked_number("most", most, least=1, whole=True)
+    if not arrays:
+        raise ValueError("`arrays` must be given. Received: none")
+    arrays = as_doubles(function, arrays)
+    gradients = tape_gradients(function, arrays)
+    lines = []
+    for n, name in enumerate(names_of(function, arrays)[: len(arrays)]):
+
+        def total_at(moved, n=n):
+            inputs = [*arrays[:n], moved, *arrays[n + 1 :]]
+            tensors = map(tf.convert_to_tensor, inputs)
+            return float(weighted_sum(function(*tensors)))
+
+        if gradients[n] is None:
+            lines.append(f"`{name}`: the gradient is None")
+            continue
+        options = arrays[n], gradients[n], tolerance, most
+        for place, found, slope in wrong_places(total_at, *options):
+            lines.append(
+                f"`{name}` at {place}: gradient {found:.4g}, slope {slope:.4g}"
+            )
+    if lines:
+        raise AssertionError("\n".join(lines))
+
+
+# From the chapter Gradients: book/gradients.ipynb
+def as_float_tensor(x):
+    """Makes a tensor; integers and booleans become Keras's default float."""
+    x = tf.convert_to_tensor(x)  # of a variable, too: `ops` would keep it
+    if not keras.backend.is_float_dtype(x.dtype):
+        x = ops.cast(x, keras.config.floatx())
+    return x
+
+
+@keras.saving.register_keras_serializable(package="made_to_measure")
+def exact_softplus(x):
+    """Softplus that is exact in its value and in its derivatives.
+
+    Formula: `log(1 + exp(x))`. Its gradient is `sigmoid(x)`, said outright.
+
+    Args:
+        x: Tensor of any shape. Integers become floats.
+
+    Returns:
+        Tensor of the shape and the floating dtype of `x`.
+
+    Reference:
+        [Glorot et al., 2011](
+        https://proceedings.mlr.press/v15/glorot11a.html)
+    """
+
+    @tf.custom_gradient
+    def softplus(x):
+        def gradient(upstream):
+            return upstream * ops.sigmoid(x)
+
+        value = ops.relu(x) + ops.log1p(ops.exp(-ops.abs(x)))
+        return value, gradient
+
+    return softplus(as_float_tensor(x))
+
+
+# From the chapter Gradients: book/gradients.ipynb
+@keras.saving.register_keras_serializable(package="made_to_measure")
+def straight_through_sign(x):
+    """Sign, with the gradient of the identity near zero.
+
+    Formula: `1` where `x >= 0`, else `-1`. The gradient is that of the result
+    where `abs(x) <= 1`, else zero.
+
+    Args:
+        x: Tensor of any shape. Integers become floats.
+
+    Returns:
+        Tensor of -1 and 1, of the shape and the floating dtype of `x`.
+
+    Reference:
+        [Bengio et al., 2013](https://arxiv.org/abs/1308.3432),
+        [Hubara et al., 2016](https://arxiv.org/abs/1602.02830)
+    """
+
+    @tf.custom_gradient
+    def sign(x):
+        def gradient(upstream):
+            return ops.where(ops.abs(x) <= 1, upstream, 0)
+
+        return ops.where(x >= 0, ops.ones_like(x), -1), gradient
+
+    return sign(as_float_tensor(x))
+
+
+# From the chapter Gradients: book/gradients.ipynb
+@keras.saving.register_keras_serializable(package="made_to_measure")
+class BinaryDense(keras.layers.Layer):
+    """Connects each input with each unit by a weight of one bit, its sign.
+
+    Formula: `activation(inputs @ sign(kernel) / sqrt(features) + bias)`. In
+    training the kernel is kept in full and moved by the gradient of its sign;
+    see `straight_through_sign`.
+
+    Args:
+        units: Whole number from 1 up. The size of the output.
+        activation: Function, name of one of Keras's activations, or `None`.
+        **kwargs: `name`, `dtype` and `trainable`, as for every
+            `keras.layers.Layer`.
+
+    Input shape:
+        `(batch, ..., features)`.
+
+    Output shape:
+        `(batch, ..., units)`.
+
+    Raises:
+        ValueError: If `units` is not a whole number from 1 up, `activation`
+            is not known, or the last axis of the input is not.
+
+    Example:
+        >>> BinaryDense(4, activation="relu")(keras.ops.ones((2, 3))).shape
+        TensorShape([2, 4])
+    """
+
+    def __init__(self, units, activation=None, **kwargs):
+        super().__init__(**kwargs)
+        self.units = checked_number("units", units, least=1, whole=True)
+        self.activation = keras.activations.get(activation)
+        self.supports_masking = True
+
+    def build(self, input_shape):
+        size = last_size(input_shape)
+        kernel, bias = (size, self.units), (self.units,)
+        self.kernel = self.add_weight(kernel, name="kernel")
+        self.bias = self.add_weight(bias, name="bias", initializer="zeros")
+        self.input_spec = keras.layers.InputSpec(min_ndim=2, axes={-1: size})
+
+    def call(self, inputs):
+        x = ops.cast(inputs, self.compute_dtype)
+        signs = straight_through_sign(self.kernel)
+        sums = ops.matmul(x, signs) / self.kernel.shape[0] ** 0.5
+        return self.activation(ops.add(sums, self.bias))
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], self.units)
+
+    def get_config(self):
+        activation = keras.activations.serialize(self.activation)
+        config = {"units": self.units, "activation": activation}
+        return {**super().get_config(), **config}
