@@ -1172,11 +1172,19 @@ class UsesNoBias(Linear):
 
 
 @broken("layer", "gradient_reaches_every_weight")
-class RoundsItsKernel(Linear):
-    """Rounding has no gradient."""
+class StopsAtItsKernel(Linear):
+    """The kernel counts as a constant."""
 
     def call(self, inputs):
         return ops.matmul(inputs, ops.stop_gradient(self.kernel))
+
+
+@broken("layer", "gradient_reaches_every_weight")
+class RoundsItsKernel(Linear):
+    """A rounded number does not follow a small move: its slope is 0."""
+
+    def call(self, inputs):
+        return ops.matmul(inputs, ops.round(self.kernel))
 
 
 @broken("layer", "takes_any_batch_size")

@@ -379,11 +379,15 @@ def gradient_reaches_every_weight(subject):
     """A weight without a gradient is never trained."""
     layer = subject.usable()
     inputs = tensors(subject.examples[0])
+    random = np.random.default_rng(5)
     with tf.GradientTape() as tape:
         outputs = tf.nest.flatten(subject.call(layer, inputs, training=True))
+        # Each number counts differently: a plain sum over a softmax is flat.
         total = sum(
-            tf.reduce_sum(output * np.float32(1.5) ** place)
-            for place, output in enumerate(outputs)
+            tf.reduce_sum(
+                output * random.normal(size=output.shape).astype("float32")
+            )
+            for output in outputs
             if output.dtype.is_floating
         )
         # A weight may also serve a loss that `call` adds.
@@ -403,7 +407,19 @@ def gradient_reaches_every_weight(subject):
             "Use every trainable weight in `call`, in differentiable "
             "functions only, or make it with `trainable=False`.",
         )
-    if not all(is_finite(tf.convert_to_tensor(g)) for g in found):
+    found = [tf.convert_to_tensor(gradient) for gradient in found]
+    flat = [
+        variable.name
+        for variable, gradient in zip(variables, found, strict=True)
+        if not np.any(gradient)
+    ]
+    if flat:
+        raise Broken(
+            f"The gradient of {', '.join(flat)} is 0: it is never trained.",
+            "Signs, rounding and comparisons are flat: write "
+            "`tf.custom_gradient`, or make the weight with `trainable=False`.",
+        )
+    if not all(is_finite(gradient) for gradient in found):
         raise Broken(
             "A gradient is not finite for ordinary inputs.",
             "Look for a division or a root near zero, and add "
