@@ -1939,8 +1939,8 @@ def weighted_sum(outputs):
     """
     random = np.random.default_rng(0)
     total = tf.zeros((), "float64")
-    for output in tf.nest.flatten(outputs):
-        if tf.as_dtype(output.dtype).size < 4:  # too coarse for small moves
+    for output in map(tf.convert_to_tensor, tf.nest.flatten(outputs)):
+        if output.dtype.size < 4:  # too coarse for small moves
             raise ValueError(
                 "`function` must compute in float32 or float64. "
                 f"Received: outputs in {output.dtype.name}"
@@ -1952,30 +1952,54 @@ def weighted_sum(outputs):
 
 
 # From the chapter Gradients: book/gradients.ipynb
-def slopes_near(total_at, array, place):
+def rounding_of(outputs):
+    """Estimates what rounding does to a sum of outputs, and to each number.
+
+    Args:
+        outputs: Tensor, or a structure of tensors.
+
+    Returns:
+        The error of the sum, and the relative error of a single number.
+    """
+    outputs = [tf.convert_to_tensor(o) for o in tf.nest.flatten(outputs)]
+    outputs = [output for output in outputs if output.dtype.is_floating]
+    errors = [np.finfo(o.dtype.as_numpy_dtype).eps for o in outputs]
+    norms = [np.linalg.norm(tf.cast(o, "float64")) for o in outputs]
+    of_sum = np.linalg.norm(np.multiply(errors, norms))
+    return of_sum, max(errors, default=0.0)
+
+
+def slopes_near(total_at, array, place, rounding):
     """Finds the slope at one place of an array by moving that number.
 
     Args:
         total_at: Function of an array that returns a float.
         array: Array of floats.
         place: Index of the number to move.
+        rounding: What `rounding_of` returns.
 
     Returns:
-        The slope; how far to trust it; the lowest and the highest slope to
-        one side.
+        The slope; how far to trust it, infinite if there is none; the lowest
+        and the highest slope to one side.
     """
     size = max(1.0, abs(float(array[place])))
     here, central, one_sided = total_at(array), [], []
-    for step in size * np.array([1e-2, 1e-3, 1e-4, 1e-5]):
+    steps = size * 10.0 ** -np.arange(2, 8)
+    for step in steps:
         moves, changes = [], []
         for move in (-step, step):
             moved = array.copy()
             moved[place] += move
             moves.append(float(moved[place]) - float(array[place]))
             changes.append(total_at(moved) - here)
-        central.append((changes[1] - changes[0]) / (moves[1] - moves[0]))
-        one_sided.append(np.divide(changes, moves))
-    gaps = np.nan_to_num(np.abs(np.diff(central)), nan=np.inf)
+        with np.errstate(all="ignore"):
+            central.append(0 + np.subtract(*changes) / np.subtract(*moves))
+            one_sided.append(np.divide(changes, moves))
+    of_sum, relative = rounding
+    with np.errstate(all="ignore"):
+        gaps = relative * size * (1 + np.abs(central[1:])) + of_sum
+        gaps = np.abs(np.diff(central)) + gaps / steps[1:]
+    gaps = np.where(np.isfinite(gaps), gaps, np.inf)
     best = 1 + gaps.argmin()
     lowest, highest = min(one_sided[best]), max(one_sided[best])
     return central[best], gaps[best - 1], lowest, highest
@@ -2028,31 +2052,33 @@ def names_of(function, arrays):
 
 
 # From the chapter Gradients: book/gradients.ipynb
-def wrong_places(total_at, array, gradient, tolerance, most):
-    """Lists where a gradient is not the slope.
+def wrong_places(total_at, array, gradient, rounding, tolerance, most):
+    """Lists where a gradient is not the slope, or there is no slope.
 
     Args:
         total_at: Function of an array that returns a float.
         array: Array of floats.
         gradient: Array of its shape.
+        rounding: What `rounding_of` returns.
         tolerance: Positive float, relative.
         most: How many numbers to move.
 
     Returns:
-        List of `(place, gradient, slope)`.
+        List of `(place, gradient, slope)`; without a slope it is NaN.
     """
     places = list(np.ndindex(array.shape))
     chosen = np.random.default_rng(0).permutation(len(places))[:most]
     chosen = [places[i] for i in sorted(chosen)]
-    rows = [(p, *slopes_near(total_at, array, p)) for p in chosen]
-    sizes = [abs(row[1]) for row in rows if np.isfinite(row[1])]
+    rows = [(p, *slopes_near(total_at, array, p, rounding)) for p in chosen]
+    largest = max([abs(row[1]) for row in rows if np.isfinite(row[2])] + [0.0])
     wrong = []
     for place, slope, gap, lowest, highest in rows:
         found = gradient[place]
-        slack = tolerance * (abs(slope) + 0.1 * max(sizes, default=0)) + 5 * gap
-        fair = lowest - slack <= found <= highest + slack
-        unknown = np.isfinite(found) and not np.isfinite(slope)
-        if not (fair or unknown):
+        if np.isinf(gap):
+            wrong.append((place, found, np.nan))
+            continue
+        slack = tolerance * (abs(slope) + 0.1 * largest) + 5 * gap
+        if not lowest - slack <= found <= highest + slack:
             wrong.append((place, found, slope))
     return wrong
 
@@ -2072,20 +2098,26 @@ def check_gradient(function, *arrays, tolerance=1e-3, most=30):
             `30`.
 
     Raises:
-        AssertionError: If a gradient is `None`, not finite or not the slope.
-            The message has the argument, the place and both numbers.
-        ValueError: If there are no arrays, an option is out of bounds, or the
-            outputs have fewer than 32 bits.
+        AssertionError: If a gradient is `None`, not finite or not the slope,
+            or if there is no slope, because the function ends there. The
+            message has the argument, the place and both numbers.
+        ValueError: If there are no arrays or an empty one, an option is out of
+            bounds, or the outputs have fewer than 32 bits.
 
     Example:
         >>> check_gradient(keras.layers.Dense(2), np.ones((3, 4)))
     """
     tolerance = checked_number("tolerance", tolerance, above=0)
     most = checked_number("most", most, least=1, whole=True)
-    if not arrays:
-        raise ValueError("`arrays` must be given. Received: none")
+    sizes = [np.size(array) for array in arrays]
+    if not sizes or 0 in sizes:
+        raise ValueError(
+            "`arrays` must be one or more, none of them empty. "
+            f"Received: arrays of {sizes} numbers"
+        )
     arrays = as_doubles(function, arrays)
     gradients = tape_gradients(function, arrays)
+    rounding = rounding_of(function(*map(tf.convert_to_tensor, arrays)))
     lines = []
     for n, name in enumerate(names_of(function, arrays)[: len(arrays)]):
 
@@ -2097,7 +2129,7 @@ def check_gradient(function, *arrays, tolerance=1e-3, most=30):
         if gradients[n] is None:
             lines.append(f"`{name}`: the gradient is None")
             continue
-        options = arrays[n], gradients[n], tolerance, most
+        options = arrays[n], gradients[n], rounding, tolerance, most
         for place, found, slope in wrong_places(total_at, *options):
             lines.append(
                 f"`{name}` at {place}: gradient {found:.4g}, slope {slope:.4g}"
@@ -2131,6 +2163,8 @@ def exact_softplus(x):
         [Glorot et al., 2011](
         https://proceedings.mlr.press/v15/glorot11a.html)
     """
+    if isinstance(x, keras.KerasTensor):  # in a functional model
+        return keras.layers.Activation(exact_softplus)(x)
 
     @tf.custom_gradient
     def softplus(x):
@@ -2148,8 +2182,8 @@ def exact_softplus(x):
 def straight_through_sign(x):
     """Sign, with the gradient of the identity near zero.
 
-    Formula: `1` where `x >= 0`, else `-1`. The gradient is that of the result
-    where `abs(x) <= 1`, else zero.
+    Formula: `1` where `x >= 0`, else `-1`; NaN stays NaN. The gradient is that
+    of the result where `abs(x) <= 1`, else zero.
 
     Args:
         x: Tensor of any shape. Integers become floats.
@@ -2161,13 +2195,16 @@ def straight_through_sign(x):
         [Bengio et al., 2013](https://arxiv.org/abs/1308.3432),
         [Hubara et al., 2016](https://arxiv.org/abs/1602.02830)
     """
+    if isinstance(x, keras.KerasTensor):  # in a functional model
+        return keras.layers.Activation(straight_through_sign)(x)
 
     @tf.custom_gradient
     def sign(x):
         def gradient(upstream):
             return ops.where(ops.abs(x) <= 1, upstream, 0)
 
-        return ops.where(x >= 0, ops.ones_like(x), -1), gradient
+        up, down = ops.ones_like(x), -ops.ones_like(x)
+        return ops.where(x >= 0, up, ops.where(x < 0, down, x)), gradient
 
     return sign(as_float_tensor(x))
 
@@ -2218,7 +2255,7 @@ class BinaryDense(keras.layers.Layer):
     def call(self, inputs):
         x = ops.cast(inputs, self.compute_dtype)
         signs = straight_through_sign(self.kernel)
-        sums = ops.matmul(x, signs) / self.kernel.shape[0] ** 0.5
+        sums = ops.matmul(x, signs) / max(1, self.kernel.shape[0]) ** 0.5
         return self.activation(ops.add(sums, self.bias))
 
     def compute_output_shape(self, input_shape):

@@ -271,6 +271,7 @@ NO_CONTRACT = {
     "move_uphill",
     "names_of",
     "restore_checkpoint",
+    "rounding_of",
     "save_checkpoint",
     "show_live",
     "ShuffledBatches",  # data, tested below
@@ -1195,6 +1196,20 @@ def test_straight_through_sign_passes_the_gradient_near_zero():
     )
 
 
+def test_straight_through_sign_hides_no_nan():
+    seen = made.straight_through_sign(tf.constant([np.nan, -0.0, -3.0, 3.0]))
+    np.testing.assert_array_equal(seen, [np.nan, 1, -1, 1])
+
+
+@pytest.mark.parametrize("name", ["exact_softplus", "straight_through_sign"])
+def test_function_with_its_own_gradient_works_in_a_functional_model(name):
+    function = getattr(made, name)
+    inputs = keras.Input((3,))
+    model = keras.Model(inputs, function(inputs))
+    x = np.float32([[-2.0, 0.5, 3.0]])
+    np.testing.assert_array_equal(model(x), function(x))
+
+
 def test_binary_dense_computes_its_formula():
     layer = made.BinaryDense(4, activation="relu")
     x = np.random.default_rng(0).normal(size=(5, 3)).astype("float32")
@@ -1216,6 +1231,11 @@ def test_binary_dense_learns_which_sign_is_right():
     np.testing.assert_array_equal(signs, wanted)
 
 
+def test_binary_dense_without_features_has_its_bias_left():
+    outputs = made.BinaryDense(2)(np.ones((3, 0), "float32"))
+    np.testing.assert_array_equal(outputs, np.zeros((3, 2)))
+
+
 ROWS = np.random.default_rng(0).normal(size=(3, 4))
 RIGHT = {
     "power": lambda x: x**3,
@@ -1232,6 +1252,9 @@ RIGHT = {
     "norm": keras.layers.LayerNormalization(),
     "two outputs": lambda x: {"a": x**2, "b": [tf.sin(x)]},
     "scalar": tf.reduce_logsumexp,
+    "far from zero": lambda x: tf.sin(x + 1e4),
+    "saturated": lambda x: tf.nn.softmax(tf.cast(40 * x, "float32")),
+    "stairs": lambda x: tf.cast(x, "float32") + 1e4,
 }
 
 
@@ -1245,7 +1268,17 @@ def test_check_gradient_takes_several_arguments_and_lists():
         keras.layers.MultiHeadAttention(2, 3),
         *np.random.default_rng(1).normal(size=(2, 2, 4, 3)),
     )
+    made.check_gradient(keras.losses.Huber(), ROWS, ROWS[::-1])
     made.check_gradient(lambda x, y: x * y, [1.0, 2.0], 3)
+
+
+@pytest.mark.parametrize("size", [1.0, 13.0, 28.0, 100.0])
+def test_check_gradient_trusts_no_slope_below_the_rounding(size):
+    def loss(logits):
+        logits = tf.cast(logits, "float32")
+        return tf.nn.softmax_cross_entropy_with_logits([1.0, 0, 0], logits)
+
+    made.check_gradient(loss, [size, 0.0, -size])
 
 
 @tf.custom_gradient
@@ -1312,6 +1345,17 @@ def test_check_gradient_finds_one_wrong_place_among_many():
         made.check_gradient(one_wrong, np.ones(40), most=40)
 
 
+@tf.custom_gradient
+def root_with_a_wrong_gradient(x):
+    return tf.sqrt(x), lambda upstream: upstream * 7
+
+
+@pytest.mark.parametrize("place", [0.0, 1e-12])
+def test_check_gradient_says_where_a_function_ends(place):
+    with pytest.raises(AssertionError, match=r"gradient 7.*, slope"):
+        made.check_gradient(root_with_a_wrong_gradient, [place])
+
+
 def test_check_gradient_refuses_half_precision():
     layer = keras.layers.Dense(3, dtype="mixed_float16")
     with pytest.raises(ValueError, match="Received: outputs in float16"):
@@ -1321,6 +1365,8 @@ def test_check_gradient_refuses_half_precision():
 def test_check_gradient_needs_an_array():
     with pytest.raises(ValueError, match="`arrays` must"):
         made.check_gradient(tf.square)
+    with pytest.raises(ValueError, match=r"none of them empty.*\[2, 0\]"):
+        made.check_gradient(tf.add, np.ones(2), np.zeros((0, 3)))
 
 
 # ---- Training loops ----------------------------------------------------------
