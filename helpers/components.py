@@ -5,7 +5,7 @@ and not this file.
 """
 
 from helpers.explore import explore
-from helpers.plotting import BLUE, INK, MUTED, VERMILLION, draw_png
+from helpers.plotting import BLUE, GREEN, INK, VERMILLION, draw_png
 
 import inspect
 import itertools
@@ -16,6 +16,7 @@ import operator
 import os
 import re
 from pathlib import Path
+from zipfile import BadZipFile
 
 import IPython
 import keras
@@ -2268,6 +2269,22 @@ class BinaryDense(keras.layers.Layer):
 
 
 # From the chapter Training loops: book/training.ipynb
+def checked_bounds(bounds):
+    """Checks that bounds are `None`, or a lower and a higher number."""
+    if bounds is None:
+        return None
+    try:
+        low, high = (checked_number("bounds", bound) for bound in bounds)
+    except (TypeError, ValueError):
+        low, high = 0, 0
+    if not low < high:
+        raise ValueError(
+            "`bounds` must be a lower and a higher number. "
+            f"Received: bounds={bounds!r}"
+        )
+    return low, high
+
+
 def move_uphill(loss_of, inputs, amount, bounds=None):
     """Moves inputs by one step of equal size towards a larger loss.
 
@@ -2283,17 +2300,18 @@ def move_uphill(loss_of, inputs, amount, bounds=None):
         Tensor like `inputs`, through which no gradient flows back.
 
     Raises:
-        ValueError: If `amount` is negative, `inputs` are not floats, or the
-            loss does not depend on them.
+        ValueError: If `amount` is negative, `bounds` are none, `inputs` are
+            not floats, or the loss does not depend on them.
 
     Reference:
         [Goodfellow et al., 2015](https://arxiv.org/abs/1412.6572)
     """
     amount = checked_number("amount", amount, least=0)
+    bounds = checked_bounds(bounds)
     inputs = tf.convert_to_tensor(inputs)
     with tf.GradientTape() as tape:
         tape.watch(inputs)
-        loss = loss_of(inputs)
+        loss = tf.convert_to_tensor(loss_of(inputs))
     slopes = tape.gradient(loss, inputs) if inputs.dtype.is_floating else None
     if slopes is None:
         raise ValueError(
@@ -2356,7 +2374,8 @@ class AttackedModel(ModelShell):
     Formula: `attacked_loss = loss(move_uphill(x))`, in evaluations.
 
     Args:
-        model: A `keras.Model` with one input, of floats, and any loss.
+        model: A `keras.Model` with one input, of floats, one output, and any
+            loss.
         amount: Float, zero or above. How far each input is moved.
         bounds: Tuple of the lowest and the highest input, or `None`.
         **kwargs: `name` and `dtype`, as for every `keras.Model`.
@@ -2371,10 +2390,7 @@ class AttackedModel(ModelShell):
     def __init__(self, model, amount, bounds=None, **kwargs):
         super().__init__(model, **kwargs)
         self.amount = checked_number("amount", amount, least=0)
-        if bounds is not None and not bounds[0] < bounds[1]:
-            wanted = "`bounds` must be a lower and a higher number."
-            raise ValueError(f"{wanted} Received: bounds={bounds!r}")
-        self.bounds = bounds and tuple(bounds)
+        self.bounds = checked_bounds(bounds)
         self.attacked_loss = keras.metrics.Mean(name="attacked_loss")
 
     def loss_under_attack(self, x, y, weight, training=False):
@@ -2405,7 +2421,8 @@ class AdversarialModel(AttackedModel):
     metric, `attacked_loss`, tracks the second loss.
 
     Args:
-        model: A `keras.Model` with one input, of floats, and any loss.
+        model: A `keras.Model` with one input, of floats, one output, and any
+            loss.
         amount: Float, zero or above. How far each input is moved.
         weight: Float from 0 to 1. Share of the second loss. With 0 training
             is that of `model`. Defaults to `0.5`.
@@ -2453,7 +2470,8 @@ class ShuffledBatches(keras.utils.PyDataset):
     """Batches in an order that follows from a seed and the epoch.
 
     Each epoch has every row once. `set_epoch` begins an epoch; call it in a
-    loop, or from a callback of `fit(..., shuffle=False)`.
+    loop, or from a callback of `fit(..., shuffle=False)`. With
+    `steps_per_epoch` an epoch would begin in the middle of the last one's.
 
     Args:
         arrays: Tuple of arrays with equally many rows.
@@ -2472,13 +2490,18 @@ class ShuffledBatches(keras.utils.PyDataset):
 
     def __init__(self, arrays, batch_size, seed, **kwargs):
         super().__init__(**kwargs)
-        lengths = {len(array) for array in arrays}
-        if len(lengths) != 1 or 0 in lengths:
+        if not isinstance(arrays, (tuple, list)):
+            kind = type(arrays).__name__
+            raise ValueError(f"`arrays` must be a tuple. Received: {kind}")
+        self.arrays = tuple(np.asarray(array) for array in arrays)
+        shapes = [array.shape for array in self.arrays]
+        lengths = {shape[:1] for shape in shapes}
+        if len(lengths) != 1 or lengths & {(), (0,)}:
             raise ValueError(
                 "`arrays` must have equally many rows, one or more. "
-                f"Received: {[len(array) for array in arrays]}"
+                f"Received: arrays of shapes {shapes}"
             )
-        self.arrays, self.rows = tuple(arrays), lengths.pop()
+        self.rows = shapes[0][0]
         size = checked_number("batch_size", batch_size, least=1, whole=True)
         seed = checked_number("seed", seed, least=0, whole=True)
         self.batch_size, self.seed = size, seed
@@ -2509,40 +2532,50 @@ def accumulate_gradients(parts):
             weight. That is its number of rows if the loss is a mean over
             rows, and its sum of sample weights if the loss divides by that.
             A generator needs memory for one part only. A gradient is `None`
-            for a variable without influence, in all parts alike.
+            for a variable without influence, in all parts alike. A part of
+            weight 0 does not count, whatever its gradients are.
 
     Returns:
         List of tensors, and of `None`.
 
     Raises:
-        ValueError: If there are no parts, or their weights sum to 0.
+        ValueError: If there are no parts, their weights sum to 0, or they
+            are not alike.
 
     Example:
         >>> accumulate_gradients([([tf.ones(2)], 32), ([tf.zeros(2)], 32)])
     """
-    total, sums = 0.0, None
+    total, means = 0.0, None
     for gradients, weight in parts:
         weight = checked_number("weight", weight, least=0)
+        if weight == 0:
+            continue
+        missing = [gradient is None for gradient in gradients]
+        if means is None:
+            means = [None if gone else 0.0 for gone in missing]
+        if missing != [mean is None for mean in means]:
+            raise ValueError("`parts` must have gradients for the same places.")
         total += weight
-        if sums is None:
-            sums = [None] * len(gradients)
-        sums = [
-            old if new is None else weight * new + (0 if old is None else old)
-            for old, new in zip(sums, gradients, strict=True)
-        ]
-    if total == 0:
+        for place, mean in enumerate(means):
+            if mean is not None:  # a running mean: a sum could overflow
+                new = tf.convert_to_tensor(gradients[place])
+                means[place] = mean + (weight / total) * (new - mean)
+    if means is None:
         raise ValueError("`parts` must have a weight in sum above 0.")
-    return [None if each is None else each / total for each in sums]
+    return means
 
 
 # From the chapter Training loops: book/training.ipynb
 def checkpoint_arrays(parts):
     """Lists the values of variables, and `[name, shape, dtype]` of each.
 
-    Keras's counters are left out of the names: `dense_7` is `dense`.
+    Numbers at the end of names are left out, as they may be Keras's
+    counters: `dense_7` is `dense`.
     """
     arrays, described = [], []
     for part, owner in parts.items():
+        if not getattr(owner, "built", True):
+            raise ValueError(f"`parts` must be built. {part!r} is not.")
         for variable in owner.variables:
             name = f"{part}: " + re.sub(r"_\d+(?=[/_]|$)", "", variable.path)
             value = keras.ops.convert_to_numpy(variable)
@@ -2561,6 +2594,9 @@ def save_checkpoint(path, parts, progress):
         parts: Dictionary of names and built objects with `variables`: models
             with their random states, and optimizers.
         progress: Dictionary for JSON, such as the epoch.
+
+    Raises:
+        ValueError: If a part is not built, and so has no variables yet.
     """
     arrays, described = checkpoint_arrays(parts)
     text = json.dumps({"variables": described, "progress": progress})
@@ -2579,18 +2615,25 @@ def restore_checkpoint(path, parts):
     Args:
         path: Path of the file.
         parts: Dictionary as for `save_checkpoint`. Nothing is changed unless
-            all names, shapes and dtypes are those of the file, in order.
+            all shapes, dtypes and names, but for numbers at their end, are
+            those of the file, in order.
 
     Returns:
         The dictionary `progress`.
 
     Raises:
-        ValueError: If the variables are others than those of the file.
+        ValueError: If it is no such file, a part is not built, or the
+            variables are others than those of the file.
     """
     own, described = checkpoint_arrays(parts)
-    with np.load(path, allow_pickle=False) as file:
-        stored = json.loads(str(file["text"]))
-        arrays = [file[f"arr_{n}"] for n in range(len(stored["variables"]))]
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            stored = json.loads(str(file["text"]))
+            count = len(stored["variables"])
+            arrays = [file[f"arr_{n}"] for n in range(count)]
+    except (EOFError, KeyError, TypeError, ValueError, BadZipFile) as error:
+        wanted = "`path` must be a file of `save_checkpoint`."
+        raise ValueError(f"{wanted} Received: path={path}") from error
     for found, wanted in itertools.zip_longest(stored["variables"], described):
         if found != wanted:
             raise ValueError(
@@ -2656,6 +2699,9 @@ class MomentumSGD(keras.optimizers.Optimizer):
     def __init__(self, learning_rate, momentum=0.9, nesterov=False, **kwargs):
         super().__init__(checked_rate(learning_rate), **kwargs)
         self.momentum = checked_number("momentum", momentum, least=0, below=1)
+        if nesterov not in (True, False):
+            wanted = "`nesterov` must be True or False."
+            raise ValueError(f"{wanted} Received: nesterov={nesterov!r}")
         self.nesterov = bool(nesterov)
 
     def build(self, variables):
@@ -2746,7 +2792,7 @@ def find_in_logs(logs, name):
         ValueError: If there is none of this name. The message lists those that
             there are.
     """
-    if name not in (logs or {}):
+    if not isinstance(name, str) or name not in (logs or {}):
         hint = ""
         if str(name).startswith("val_"):
             hint = " Give `fit` validation data, used in each epoch."
@@ -2786,20 +2832,23 @@ def show_live(handle, draw, alt, last=False):
 
 
 # From the chapter Optimizers, schedules, callbacks: book/optimizers.ipynb
-def draw_curves(ax, values):
+def draw_curves(ax, values, epochs):
     """Draws lists of numbers over the epochs, each with its name.
 
     Args:
         ax: Axes to draw on.
-        values: Dictionary from names to lists of one number an epoch.
+        values: Dictionary from names to lists of numbers.
+        epochs: Dictionary from the same names to lists of epochs.
     """
-    colours = (BLUE, VERMILLION, MUTED, INK)
-    for place, (name, record) in enumerate(values.items()):
-        look = {"color": colours[place % 4]}
+    colours = BLUE, VERMILLION, GREEN, INK
+    looks = itertools.cycle(itertools.product(("-", "--", ":"), colours))
+    for name, record in values.items():
+        style, colour = next(looks)
+        look = {"color": colour, "linestyle": style, "label": name}
         marker = "." if len(record) < 2 else ""
-        ax.plot(range(1, len(record) + 1), record, marker=marker, **look)
-        left, look["transform"] = 0.02 + 0.3 * place, ax.transAxes
-        ax.text(left, 1.03, name, weight="bold", **look)
+        ax.plot(epochs[name], record, marker=marker, **look)
+    ax.legend(loc="upper right")
+    ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set(xlabel="epoch", ylabel="value")
 
 
@@ -2816,8 +2865,8 @@ class LossCurve(keras.callbacks.Callback):
         every: Integer from 1 up. Epochs from one picture to the next.
 
     Raises:
-        ValueError: If `every` is not such a number, or after the first epoch,
-            if a name is not in the logs.
+        ValueError: If `every` is not such a number, or after an epoch whose
+            logs lack a name. So validate in each epoch.
 
     Example:
         >>> model.fit(x, y, callbacks=[LossCurve()])
@@ -2825,18 +2874,19 @@ class LossCurve(keras.callbacks.Callback):
 
     def __init__(self, *monitor, every=1):
         super().__init__()
-        self.monitor = monitor
+        self.monitor = tuple(dict.fromkeys(monitor))
         self.every = checked_number("every", every, least=1, whole=True)
-        self.values = {}
+        self.values, self.epochs = {}, {}
 
     def on_train_begin(self, logs=None):
-        self.values, self.handle = {}, None
+        self.values, self.epochs, self.handle = {}, {}, None
 
     def on_epoch_end(self, epoch, logs=None):
         usual = [name for name in ("loss", "val_loss") if name in (logs or {})]
         for name in self.monitor or usual:
             number = find_in_logs(logs, name)
             self.values.setdefault(name, []).append(number)
+            self.epochs.setdefault(name, []).append(epoch + 1)
         if (epoch + 1) % self.every == 0:
             self.show()
 
@@ -2849,7 +2899,7 @@ class LossCurve(keras.callbacks.Callback):
             self.handle = show_live(self.handle, self.draw, alt, last)
 
     def draw(self, ax):
-        draw_curves(ax, self.values)
+        draw_curves(ax, self.values, self.epochs)
 
 
 # From the chapter Optimizers, schedules, callbacks: book/optimizers.ipynb
@@ -2867,8 +2917,8 @@ class StopOnPlateau(keras.callbacks.Callback):
         mode: `"min"` if less is better, `"max"` if more is.
 
     Raises:
-        ValueError: If an argument is out of its bounds, or after the first
-            epoch, if `monitor` is not in the logs.
+        ValueError: If an argument is out of its bounds, or after an epoch
+            whose logs lack `monitor`. So validate in each epoch.
 
     Example:
         >>> model.fit(x, y, callbacks=[StopOnPlateau("loss", patience=3)])

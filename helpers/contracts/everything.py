@@ -192,7 +192,8 @@ def is_rebuilt_from_its_config(subject):
         json.loads(json.dumps(serialized)),
         custom_objects={cls.__name__: cls},
     )
-    for name, (value, other) in changed_attributes(component, again).items():
+    lost = changed_attributes(subject.component, again)
+    for name, (value, other) in lost.items():
         raise Broken(
             f"{name} was {value!r} and is {other!r} in the rebuilt object.",
             f'Let `get_config` return `"{name}": self.{name}`, and let '
