@@ -1970,6 +1970,7 @@ def rounding_of(outputs):
     return of_sum, max(errors, default=0.0)
 
 
+# From the chapter Gradients: book/gradients.ipynb
 def slopes_near(total_at, array, place, rounding):
     """Finds the slope at one place of an array by moving that number.
 
@@ -2030,8 +2031,15 @@ def tape_gradients(function, arrays):
     return [g if g is None else tf.convert_to_tensor(g).numpy() for g in found]
 
 
+# From the chapter Gradients: book/gradients.ipynb
 def as_doubles(function, arrays):
     """Makes arrays float64, or float32 where the function insists on it."""
+    sizes = [np.size(array) for array in arrays]
+    if not sizes or 0 in sizes:
+        raise ValueError(
+            "`arrays` must be one or more, none of them empty. "
+            f"Received: arrays of {sizes} numbers"
+        )
     doubles = [np.array(array, "float64") for array in arrays]
     try:
         function(*map(tf.convert_to_tensor, doubles))
@@ -2110,12 +2118,6 @@ def check_gradient(function, *arrays, tolerance=1e-3, most=30):
     """
     tolerance = checked_number("tolerance", tolerance, above=0)
     most = checked_number("most", most, least=1, whole=True)
-    sizes = [np.size(array) for array in arrays]
-    if not sizes or 0 in sizes:
-        raise ValueError(
-            "`arrays` must be one or more, none of them empty. "
-            f"Received: arrays of {sizes} numbers"
-        )
     arrays = as_doubles(function, arrays)
     gradients = tape_gradients(function, arrays)
     rounding = rounding_of(function(*map(tf.convert_to_tensor, arrays)))
@@ -2285,6 +2287,7 @@ def checked_bounds(bounds):
     return low, high
 
 
+# From the chapter Training loops: book/training.ipynb
 def move_uphill(loss_of, inputs, amount, bounds=None):
     """Moves inputs by one step of equal size towards a larger loss.
 
@@ -2466,6 +2469,23 @@ class AdversarialModel(AttackedModel):
 
 
 # From the chapter Training loops: book/training.ipynb
+def checked_rows(arrays):
+    """Checks that arrays are a tuple, and have equally many rows."""
+    if not isinstance(arrays, (tuple, list)):
+        kind = type(arrays).__name__
+        raise ValueError(f"`arrays` must be a tuple. Received: {kind}")
+    arrays = tuple(np.asarray(array) for array in arrays)
+    shapes = [array.shape for array in arrays]
+    lengths = {shape[:1] for shape in shapes}
+    if len(lengths) != 1 or lengths & {(), (0,)}:
+        raise ValueError(
+            "`arrays` must have equally many rows, one or more. "
+            f"Received: arrays of shapes {shapes}"
+        )
+    return arrays
+
+
+# From the chapter Training loops: book/training.ipynb
 class ShuffledBatches(keras.utils.PyDataset):
     """Batches in an order that follows from a seed and the epoch.
 
@@ -2490,18 +2510,8 @@ class ShuffledBatches(keras.utils.PyDataset):
 
     def __init__(self, arrays, batch_size, seed, **kwargs):
         super().__init__(**kwargs)
-        if not isinstance(arrays, (tuple, list)):
-            kind = type(arrays).__name__
-            raise ValueError(f"`arrays` must be a tuple. Received: {kind}")
-        self.arrays = tuple(np.asarray(array) for array in arrays)
-        shapes = [array.shape for array in self.arrays]
-        lengths = {shape[:1] for shape in shapes}
-        if len(lengths) != 1 or lengths & {(), (0,)}:
-            raise ValueError(
-                "`arrays` must have equally many rows, one or more. "
-                f"Received: arrays of shapes {shapes}"
-            )
-        self.rows = shapes[0][0]
+        self.arrays = checked_rows(arrays)
+        self.rows = len(self.arrays[0])
         size = checked_number("batch_size", batch_size, least=1, whole=True)
         seed = checked_number("seed", seed, least=0, whole=True)
         self.batch_size, self.seed = size, seed
@@ -2669,6 +2679,14 @@ def checked_rate(learning_rate):
         raise ValueError(message) from None
 
 
+def checked_boolean(name, value):
+    """Checks that an argument is True or False, not a word that means it."""
+    if not isinstance(value, (bool, np.bool_)):
+        wanted = f"`{name}` must be True or False."
+        raise ValueError(f"{wanted} Received: {name}={value!r}")
+    return bool(value)
+
+
 # From the chapter Optimizers, schedules, callbacks: book/optimizers.ipynb
 @keras.saving.register_keras_serializable(package="made_to_measure")
 class MomentumSGD(keras.optimizers.Optimizer):
@@ -2699,10 +2717,7 @@ class MomentumSGD(keras.optimizers.Optimizer):
     def __init__(self, learning_rate, momentum=0.9, nesterov=False, **kwargs):
         super().__init__(checked_rate(learning_rate), **kwargs)
         self.momentum = checked_number("momentum", momentum, least=0, below=1)
-        if nesterov not in (True, False):
-            wanted = "`nesterov` must be True or False."
-            raise ValueError(f"{wanted} Received: nesterov={nesterov!r}")
-        self.nesterov = bool(nesterov)
+        self.nesterov = checked_boolean("nesterov", nesterov)
 
     def build(self, variables):
         if self.built:
