@@ -14,6 +14,7 @@ from pathlib import Path
 
 import launch_buttons
 import nbformat
+import notebooks
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -97,11 +98,12 @@ class SmallBook:
 
 
 def write_notebook(path, name, *sources):
-    """Write a notebook whose first cell counts its executions."""
+    """Store a notebook whose first cell counts its executions."""
     cells = [nbformat.v4.new_markdown_cell(f"# Chapter {name}\n\nA text.")]
     for source in (COUNT.format(name=name), *sources):
         cells.append(nbformat.v4.new_code_cell(source))
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
+    notebook = nbformat.v4.new_notebook(cells=cells)
+    path.write_text(notebooks.as_text(notebooks.normalise(notebook)), "utf-8")
 
 
 def make_small_book(folder):

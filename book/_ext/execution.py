@@ -4,11 +4,15 @@ jupyter-cache compares code cells only. Here the rest of what decides an output,
 the helpers and the pinned packages, becomes part of the cache's address.
 """
 
+import asyncio
 import hashlib
 import os
 import shutil
 from pathlib import Path
 
+import notebooks
+from jupyter_cache import get_cache
+from jupyter_cache.base import CacheBundleIn
 from myst_nb.core.execute.base import ExecutionError
 from sphinx.application import ENV_PICKLE_FILENAME
 
@@ -48,6 +52,34 @@ def choose_cache(app, config):
     os.environ["MADE_TO_MEASURE_BUILD"] = "1"
 
 
+def execute_ahead(app, env, docnames):
+    """Execute what the cache lacks, two at a time; end if a cell fails.
+
+    MyST-NB would do it one by one. It then finds everything in the cache,
+    except for pages in Markdown that have cells.
+    """
+    cache = get_cache(app.config.nb_execution_cache_path)
+
+    def is_missing(path):
+        try:
+            cache.match_cache_notebook(notebooks.read(path))
+        except KeyError:
+            return True
+        return False
+
+    def keep(path, notebook, seconds):
+        data = {"execution_seconds": seconds}
+        bundle = CacheBundleIn(notebook, str(path), data=data)
+        cache.cache_notebook_bundle(bundle, check_validity=False)
+        return "executed"
+
+    paths = [Path(env.doc2path(name)) for name in docnames]
+    paths = [path for path in paths if path.suffix == ".ipynb"]
+    missing = [path for path in paths if is_missing(path)]
+    if failures := asyncio.run(notebooks.execute_all(missing, keep)):
+        raise SystemExit("\n\n".join([*failures, "The book is not built."]))
+
+
 def leave_out_widget_state(app, doctree):
     """Drop the state of widgets, which MyST-NB would write into the page."""
     metadata = getattr(app.env, "nb_metadata", {}).get(app.env.docname, {})
@@ -74,6 +106,7 @@ def end_with_the_failed_cell(app, exception):
 
 def setup(app):
     app.connect("config-inited", choose_cache)
+    app.connect("env-before-read-docs", execute_ahead)
     app.connect("doctree-read", leave_out_widget_state)
     app.connect("build-finished", forget_a_build_with_warnings)
     app.connect("build-finished", end_with_the_failed_cell, priority=999)

@@ -30,7 +30,7 @@ from tracebacks import shorten
 ROOT = Path(__file__).parents[2]
 BOOK = ROOT / "book"
 CELL_SECONDS = 300
-AT_ONCE = 2
+AT_ONCE = 2  # each takes about 1 GB of memory
 
 NOTEBOOK_METADATA = {
     "kernelspec": {
@@ -206,6 +206,7 @@ async def execute(notebook, folder):
         # Its warnings are about the network, not about the notebook.
         extra_arguments=["--log-level=ERROR"],
         timeout=CELL_SECONDS,
+        record_timing=False,  # it would be part of a cache's key
         resources={"metadata": {"path": str(folder)}},
     )
     count = 0
@@ -225,12 +226,16 @@ async def execute(notebook, folder):
             raise CellFailed(f"Code cell {count}:\n\n{cell.source}\n\n{reason}")
 
 
-async def store(paths):
-    """Execute notebooks, two at a time, and store them; return the failures."""
+async def execute_all(paths, keep):
+    """Execute notebooks, two at a time; return the failures.
+
+    `keep(path, notebook, seconds)` is called with each that was executed, and
+    returns a word for what it has done with it.
+    """
     turns = asyncio.Semaphore(AT_ONCE)
     failures = []
 
-    async def store_one(path):
+    async def execute_one(path):
         async with turns:
             print(f"{name_of(path)}: executing ...", flush=True)
             start = time.monotonic()
@@ -241,13 +246,18 @@ async def store(paths):
                 failures.append(f"{name_of(path)} failed. {failure}")
                 outcome = "FAILED"
             else:
-                changed = write_if_changed(path, as_text(normalise(notebook)))
-                outcome = "stored" if changed else "unchanged"
+                outcome = keep(path, notebook, time.monotonic() - start)
             seconds = time.monotonic() - start
             print(f"{name_of(path)}: {outcome}, {seconds:.1f} s", flush=True)
 
-    await asyncio.gather(*(store_one(path) for path in paths))
+    await asyncio.gather(*(execute_one(path) for path in paths))
     return failures
+
+
+def store(path, notebook, seconds):
+    """Store a notebook that was executed; say whether it changed."""
+    changed = write_if_changed(path, as_text(normalise(notebook)))
+    return "stored" if changed else "unchanged"
 
 
 def tidy(paths, check):
@@ -346,7 +356,7 @@ def main(arguments=None):
         return 0
     paths = chosen.paths or find_notebooks()
     if chosen.command == "store":
-        failures = asyncio.run(store(paths))
+        failures = asyncio.run(execute_all(paths, keep=store))
     else:
         failures = tidy(paths, chosen.check)
     for failure in failures:
