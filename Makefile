@@ -27,14 +27,13 @@ book: $(READY) ## Build the site, and print its address
 	@.venv/bin/python -c 'import pathlib; print("The book is built:", \
 	  pathlib.Path("_build/html/index.html").resolve().as_uri())'
 
-# The tests of the site and of JupyterLab measure time, so they run alone;
-# the notebooks run two at a time, each cell in its order (loadscope).
-# Every part runs even if one before it failed.
+# Two files of tests or two notebooks at a time, each in its order: within one,
+# tests share a page or a kernel. Every part runs even if one before it failed.
 test: $(TEST_READY) book ## Build the site and run every test, in a browser too
 	@.venv/bin/python tests/chromium.py
 	@failed=""; \
 	$(MAKE) --no-print-directory lint || failed="$$failed, lint"; \
-	.venv/bin/python -m pytest tests || failed="$$failed, tests/"; \
+	.venv/bin/python -m pytest -n 2 --dist loadfile tests || failed="$$failed, tests/"; \
 	.venv/bin/python -m pytest --nbval -n 2 --dist loadscope book \
 	  || failed="$$failed, the notebooks"; \
 	if [ -n "$$failed" ]; then \

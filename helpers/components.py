@@ -2889,7 +2889,9 @@ class LossCurve(keras.callbacks.Callback):
 
     def __init__(self, *monitor, every=1):
         super().__init__()
-        self.monitor = tuple(dict.fromkeys(monitor))
+        self.monitor = [
+            m for n, m in enumerate(monitor) if m not in monitor[:n]
+        ]
         self.every = checked_number("every", every, least=1, whole=True)
         self.values, self.epochs = {}, {}
 

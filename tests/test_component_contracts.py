@@ -6,6 +6,7 @@ from helpers import contracts
 import fractions
 
 import keras
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import sklearn.metrics
@@ -255,8 +256,11 @@ NO_CONTRACT = {
     "broadcast_samples",
     "build_in_turn",
     "check_gradient",
+    "checked_boolean",
+    "checked_bounds",
     "checked_number",
     "checked_rate",
+    "checked_rows",
     "checkpoint_arrays",
     "compute_fans",
     "count_in_bins",
@@ -354,7 +358,7 @@ BAD_ARGUMENTS = [
         (made.ActivationPenalty, "factor", NOT_POSITIVE[1:-1]),
         (adversarial, "amount", NOT_POSITIVE[1:-1]),
         (adversarial, "weight", [*NOT_POSITIVE[1:-1], 1.01]),
-        (adversarial, "bounds", [(1, 0), (0, 0)]),
+        (adversarial, "bounds", [(1, 0), (0, 0), (0,), (0, 1, 2), 5, "01"]),
         (shuffled, "batch_size", [*NOT_WHOLE, None, 0, -5]),
         (shuffled, "seed", [*NOT_WHOLE, None, -1]),
         (made.NormLimit, "axis", [*NOT_WHOLE, None, (), (0, 1.5)]),
@@ -363,6 +367,7 @@ BAD_ARGUMENTS = [
         (checked_square, "most", [*NOT_WHOLE, None, 0, -5]),
         (sgd, "learning_rate", [*NOT_POSITIVE[1:-1], SCHEDULES.CosineDecay]),
         (sgd, "momentum", [*NOT_POSITIVE[1:-1], 1.0]),
+        (sgd, "nesterov", ["no", None, 1]),
         (warmup, "peak", NOT_POSITIVE),
         (warmup, "warmup_steps", [*NOT_WHOLE, None, -1]),
         (warmup, "decay_steps", [*NOT_WHOLE, None, 0, -5]),
@@ -1485,6 +1490,8 @@ def test_batches_of_unequal_arrays_are_refused():
     for arrays in ((np.ones(3), np.ones(2)), (np.ones(0),), ()):
         with pytest.raises(ValueError, match="equally many rows"):
             made.ShuffledBatches(arrays, 2, 0)
+    with pytest.raises(ValueError, match="Received: ndarray"):
+        made.ShuffledBatches(np.ones((3, 2)), 2, 0)
 
 
 def test_accumulated_gradients_are_those_of_the_large_batch():
@@ -1512,6 +1519,27 @@ def test_accumulated_gradients_may_be_missing():
             made.accumulate_gradients(parts)
     with pytest.raises(ValueError, match="`weight` must be"):
         made.accumulate_gradients([([tf.ones(2)], -1)])
+    with pytest.raises(ValueError, match="same places"):
+        made.accumulate_gradients([([None], 1), ([tf.ones(2)], 1)])
+
+
+def test_part_without_weight_does_not_count():
+    nothing = [tf.constant([np.nan, np.inf])], 0
+    for parts in ([nothing, ([tf.ones(2)], 3)], [([tf.ones(2)], 3), nothing]):
+        np.testing.assert_array_equal(
+            made.accumulate_gradients(parts)[0], [1, 1]
+        )
+
+
+def test_accumulated_gradients_may_be_sparse_or_large():
+    slices = tf.IndexedSlices(tf.ones((1, 2)), tf.constant([1]), (3, 2))
+    (found,) = made.accumulate_gradients(
+        [([slices], 1), ([tf.ones((3, 2))], 1)]
+    )
+    np.testing.assert_array_equal(found, [[0.5, 0.5], [1, 1], [0.5, 0.5]])
+    largest = tf.constant([tf.float16.max], "float16")
+    (found,) = made.accumulate_gradients([([largest], 32)] * 3)
+    np.testing.assert_array_equal(found, largest)
 
 
 def parts_of(model):
@@ -1563,6 +1591,29 @@ def test_checkpoint_that_does_not_fit_changes_nothing(tmp_path, wrong, message):
     with pytest.raises(ValueError, match=message):
         made.restore_checkpoint(tmp_path / "file", new)
     np.testing.assert_array_equal(first.numpy(), [5, 5, 5])
+
+
+def test_checkpoint_of_a_part_that_is_not_built_is_refused(tmp_path):
+    unbuilt = {"model": keras.Sequential([keras.layers.Dense(2)])}
+    with pytest.raises(ValueError, match=r"must be built\. 'model' is not"):
+        made.save_checkpoint(tmp_path / "file", unbuilt, {})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("content", ["empty", "half", "text", "array", "zip"])
+def test_file_that_is_no_checkpoint_is_named(tmp_path, content):
+    path, variable = tmp_path / "file", keras.Variable(np.ones(3), name="a")
+    made.save_checkpoint(path, {"part": Holder(variable)}, {})
+    if content in ("array", "zip"):
+        write = np.save if content == "array" else np.savez
+        with open(path, "wb") as file:
+            write(file, np.ones(3))
+    else:
+        half = path.read_bytes()[:200]
+        found = {"empty": b"", "half": half, "text": b"epoch 3"}
+        path.write_bytes(found[content])
+    with pytest.raises(ValueError, match=r"`path` must be a file of .*file$"):
+        made.restore_checkpoint(path, {"part": Holder(variable)})
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16", "bool", "int64"])
@@ -1743,6 +1794,32 @@ def test_curve_keeps_the_numbers_outside_a_notebook(capsys):
     tiny().fit(x, x, **plan)
     assert list(curve.values) == ["loss"] and len(curve.values["loss"]) == 3
     assert capsys.readouterr().out == ""
+
+
+def test_curve_knows_the_epoch_of_each_number():
+    x = np.ones((4, 1), "float32")
+    curve = made.LossCurve("loss", "loss")
+    plan = {"initial_epoch": 3, "epochs": 5, "verbose": 0}
+    tiny().fit(x, x, callbacks=[curve], **plan)
+    assert curve.epochs == {"loss": [4, 5]} and len(curve.values["loss"]) == 2
+    curve = made.LossCurve()
+    plan = {"validation_data": (x, x), "validation_freq": 2}
+    tiny().fit(x, x, epochs=4, verbose=0, callbacks=[curve], **plan)
+    assert curve.epochs == {"loss": [1, 2, 3, 4], "val_loss": [2, 4]}
+    figure, ax = plt.subplots()
+    curve.draw(ax)
+    drawn = {line.get_label(): list(line.get_xdata()) for line in ax.lines}
+    assert drawn == curve.epochs
+    plt.close(figure)
+
+
+@pytest.mark.parametrize("monitor", [["loss"], 3, None])
+def test_name_that_is_no_text_is_refused(monitor):
+    x = np.ones((4, 1), "float32")
+    for callback in (made.LossCurve(monitor), made.StopOnPlateau(monitor)):
+        with pytest.raises(ValueError, match="`monitor` must be a name") as e:
+            tiny().fit(x, x, callbacks=[callback], verbose=0)
+        assert str(e.value).endswith(f"monitor={monitor!r}")
 
 
 def stopped_at(callback, values):

