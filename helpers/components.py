@@ -2847,13 +2847,12 @@ def show_live(handle, draw, alt, last=False):
 
 
 # From the chapter Optimizers, schedules, callbacks: book/optimizers.ipynb
-def draw_curves(ax, values, epochs):
-    """Draws lists of numbers over the epochs, each with its name.
+def draw_curves(ax, values):
+    """Draws numbers over the epochs, each with its name.
 
     Args:
         ax: Axes to draw on.
-        values: Dictionary from names to lists of numbers.
-        epochs: Dictionary from the same names to lists of epochs.
+        values: Dictionary from names to dictionaries from epochs to numbers.
     """
     colours = BLUE, VERMILLION, GREEN, INK
     looks = itertools.cycle(itertools.product(("-", "--", ":"), colours))
@@ -2861,7 +2860,7 @@ def draw_curves(ax, values, epochs):
         style, colour = next(looks)
         look = {"color": colour, "linestyle": style, "label": name}
         marker = "." if len(record) < 2 else ""
-        ax.plot(epochs[name], record, marker=marker, **look)
+        ax.plot(list(record), list(record.values()), marker=marker, **look)
     ax.legend(loc="upper right")
     ax.xaxis.get_major_locator().set_params(integer=True)
     ax.set(xlabel="epoch", ylabel="value")
@@ -2871,8 +2870,8 @@ def draw_curves(ax, values, epochs):
 class LossCurve(keras.callbacks.Callback):
     """Draws losses and metrics while a model trains, in one display.
 
-    Outside a notebook it shows nothing. `values` has the numbers of each
-    epoch, and `draw` draws them on any axes.
+    Outside a notebook it shows nothing. `values` has a dictionary from epochs
+    to numbers for each name, and `draw` draws them on any axes.
 
     Args:
         *monitor: Names in the logs. Defaults to `"loss"`, and `"val_loss"` if
@@ -2889,21 +2888,18 @@ class LossCurve(keras.callbacks.Callback):
 
     def __init__(self, *monitor, every=1):
         super().__init__()
-        self.monitor = [
-            m for n, m in enumerate(monitor) if m not in monitor[:n]
-        ]
+        self.monitor = monitor
         self.every = checked_number("every", every, least=1, whole=True)
-        self.values, self.epochs = {}, {}
+        self.values = {}
 
     def on_train_begin(self, logs=None):
-        self.values, self.epochs, self.handle = {}, {}, None
+        self.values, self.handle = {}, None
 
     def on_epoch_end(self, epoch, logs=None):
         usual = [name for name in ("loss", "val_loss") if name in (logs or {})]
         for name in self.monitor or usual:
             number = find_in_logs(logs, name)
-            self.values.setdefault(name, []).append(number)
-            self.epochs.setdefault(name, []).append(epoch + 1)
+            self.values.setdefault(name, {})[epoch + 1] = number
         if (epoch + 1) % self.every == 0:
             self.show()
 
@@ -2916,7 +2912,7 @@ class LossCurve(keras.callbacks.Callback):
             self.handle = show_live(self.handle, self.draw, alt, last)
 
     def draw(self, ax):
-        draw_curves(ax, self.values, self.epochs)
+        draw_curves(ax, self.values)
 
 
 # From the chapter Optimizers, schedules, callbacks: book/optimizers.ipynb

@@ -1790,7 +1790,8 @@ def test_curve_keeps_the_numbers_outside_a_notebook(capsys):
     curve = made.LossCurve()
     plan = {"epochs": 3, "verbose": 0, "callbacks": [curve]}
     history = tiny().fit(x, x, validation_data=(x, x), **plan).history
-    assert curve.values == {n: history[n] for n in ("loss", "val_loss")}
+    expected = {n: dict(enumerate(v, start=1)) for n, v in history.items()}
+    assert curve.values == expected and list(expected) == ["loss", "val_loss"]
     tiny().fit(x, x, **plan)
     assert list(curve.values) == ["loss"] and len(curve.values["loss"]) == 3
     assert capsys.readouterr().out == ""
@@ -1801,15 +1802,16 @@ def test_curve_knows_the_epoch_of_each_number():
     curve = made.LossCurve("loss", "loss")
     plan = {"initial_epoch": 3, "epochs": 5, "verbose": 0}
     tiny().fit(x, x, callbacks=[curve], **plan)
-    assert curve.epochs == {"loss": [4, 5]} and len(curve.values["loss"]) == 2
+    assert {n: list(v) for n, v in curve.values.items()} == {"loss": [4, 5]}
     curve = made.LossCurve()
     plan = {"validation_data": (x, x), "validation_freq": 2}
     tiny().fit(x, x, epochs=4, verbose=0, callbacks=[curve], **plan)
-    assert curve.epochs == {"loss": [1, 2, 3, 4], "val_loss": [2, 4]}
+    expected = {"loss": [1, 2, 3, 4], "val_loss": [2, 4]}
+    assert {n: list(v) for n, v in curve.values.items()} == expected
     figure, ax = plt.subplots()
     curve.draw(ax)
     drawn = {line.get_label(): list(line.get_xdata()) for line in ax.lines}
-    assert drawn == curve.epochs
+    assert drawn == expected
     plt.close(figure)
 
 
