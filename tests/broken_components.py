@@ -1466,6 +1466,20 @@ class OptimizerForgets(Momentum):
         return super(Momentum, self).get_config()
 
 
+@broken(
+    "optimizer",
+    "is_rebuilt_from_its_config",
+    "reloads_from_a_file",
+    "resumes_from_a_file",
+    momentum=0.9,
+)
+class OptimizerForgetsInSilence(OptimizerForgets):
+    """The same, and no signature says that there is a momentum."""
+
+    def __init__(self, learning_rate=0.1, **kwargs):
+        super().__init__(learning_rate=learning_rate, **kwargs)
+
+
 @broken("optimizer", "resumes_from_a_file")
 class StateOutOfReach(Momentum):
     """Variables that Keras does not know, so no file keeps them."""
