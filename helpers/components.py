@@ -2294,7 +2294,8 @@ def move_uphill(loss_of, inputs, amount, bounds=None):
     Formula: `clip(inputs + amount * sign(gradient), *bounds)`.
 
     Args:
-        loss_of: Function from inputs to their loss.
+        loss_of: Function from inputs to their loss. In float16 scale it:
+            where a slope vanishes, nothing is moved.
         inputs: Array or tensor of floats, of any shape.
         amount: Float, zero or above. How far each number moves.
         bounds: Tuple of the lowest and the highest value, or `None`.
@@ -2303,8 +2304,9 @@ def move_uphill(loss_of, inputs, amount, bounds=None):
         Tensor like `inputs`, through which no gradient flows back.
 
     Raises:
-        ValueError: If `amount` is negative, `bounds` are none, `inputs` are
-            not floats, or the loss does not depend on them.
+        ValueError: If `amount` is negative, `bounds` are not a lower and a
+            higher number, `inputs` are not floats, or the loss does not
+            depend on them.
 
     Reference:
         [Goodfellow et al., 2015](https://arxiv.org/abs/1412.6572)
@@ -2312,10 +2314,12 @@ def move_uphill(loss_of, inputs, amount, bounds=None):
     amount = checked_number("amount", amount, least=0)
     bounds = checked_bounds(bounds)
     inputs = tf.convert_to_tensor(inputs)
-    with tf.GradientTape() as tape:
-        tape.watch(inputs)
-        loss = tf.convert_to_tensor(loss_of(inputs))
-    slopes = tape.gradient(loss, inputs) if inputs.dtype.is_floating else None
+    slopes = None
+    if inputs.dtype.is_floating:
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            loss = tf.convert_to_tensor(loss_of(inputs))
+        slopes = tape.gradient(loss, inputs)
     if slopes is None:
         raise ValueError(
             "`inputs` must be floats that the loss depends on. "
@@ -2401,7 +2405,10 @@ class AttackedModel(ModelShell):
             y_pred = self(inputs, training=training)
             return self.compute_loss(inputs, y, y_pred, weight, training)
 
-        moved = move_uphill(loss_of, x, self.amount, self.bounds)
+        def scaled(inputs):  # in float16 small slopes would vanish
+            return self.optimizer.scale_loss(loss_of(inputs))
+
+        moved = move_uphill(scaled, x, self.amount, self.bounds)
         loss = loss_of(moved, training)
         self.attacked_loss.update_state(loss, sample_weight=tf.shape(x)[0])
         return loss
@@ -2560,38 +2567,53 @@ def accumulate_gradients(parts):
         weight = checked_number("weight", weight, least=0)
         if weight == 0:
             continue
-        missing = [gradient is None for gradient in gradients]
+        new = [g if g is None else tf.convert_to_tensor(g) for g in gradients]
+        kinds = [g if g is None else (g.shape, g.dtype) for g in new]
         if means is None:
-            means = [None if gone else 0.0 for gone in missing]
-        if missing != [mean is None for mean in means]:
-            raise ValueError("`parts` must have gradients for the same places.")
+            first = kinds
+            means = [g if g is None else tf.zeros_like(g) for g in new]
+        if kinds != first:
+            raise ValueError("`parts` must be alike in shapes and dtypes.")
         total += weight
-        for place, mean in enumerate(means):
-            if mean is not None:  # a running mean: a sum could overflow
-                new = tf.convert_to_tensor(gradients[place])
-                means[place] = mean + (weight / total) * (new - mean)
+        share = weight / total  # a running mean: a sum could overflow
+        for place, gradient in enumerate(new):
+            if gradient is not None:
+                old = means[place]
+                means[place] = (1 - share) * old + share * gradient
     if means is None:
         raise ValueError("`parts` must have a weight in sum above 0.")
     return means
 
 
 # From the chapter Training loops: book/training.ipynb
-def checkpoint_arrays(parts):
-    """Lists the values of variables, and `[name, shape, dtype]` of each.
+def count_anew(names):
+    """Begins the counters in names at 0: `dense_7`, `dense_9` say 0 and 1.
 
-    Numbers at the end of names are left out, as they may be Keras's
-    counters: `dense_7` is `dense`.
+    Keras counts all layers of a process, so the same model has other names
+    the next time. Only the order of the counters stays.
     """
+    counter = r"_(\d+)(?=[/_]|$)"
+    bare = [re.sub(counter, "", name) for name in names]
+    counts = [[int(n) for n in re.findall(counter, name)] for name in names]
+    pairs = list(zip(bare, counts, strict=True))
+    return [
+        f"{name} {sorted(c for n, c in pairs if n == name).index(count)}"
+        for name, count in pairs
+    ]
+
+
+def checkpoint_arrays(parts):
+    """Lists the values of variables, and `[name, shape, dtype]` of each."""
     arrays, described = [], []
     for part, owner in parts.items():
         if not getattr(owner, "built", True):
             raise ValueError(f"`parts` must be built. {part!r} is not.")
-        for variable in owner.variables:
-            name = f"{part}: " + re.sub(r"_\d+(?=[/_]|$)", "", variable.path)
+        names = count_anew([variable.path for variable in owner.variables])
+        for name, variable in zip(names, owner.variables, strict=True):
             value = keras.ops.convert_to_numpy(variable)
             arrays.append(value)
             dtype = keras.backend.standardize_dtype(variable.dtype)
-            described.append([name, list(value.shape), dtype])
+            described.append([f"{part}: {name}", list(value.shape), dtype])
     return arrays, described
 
 
@@ -2625,8 +2647,8 @@ def restore_checkpoint(path, parts):
     Args:
         path: Path of the file.
         parts: Dictionary as for `save_checkpoint`. Nothing is changed unless
-            all shapes, dtypes and names, but for numbers at their end, are
-            those of the file, in order.
+            all shapes, dtypes and names are those of the file, in order.
+            Of numbers in names only the order counts.
 
     Returns:
         The dictionary `progress`.
@@ -2636,12 +2658,13 @@ def restore_checkpoint(path, parts):
             variables are others than those of the file.
     """
     own, described = checkpoint_arrays(parts)
+    wrong = EOFError, KeyError, NotImplementedError, TypeError, ValueError
     try:
         with np.load(path, allow_pickle=False) as file:
             stored = json.loads(str(file["text"]))
             count = len(stored["variables"])
             arrays = [file[f"arr_{n}"] for n in range(count)]
-    except (EOFError, KeyError, TypeError, ValueError, BadZipFile) as error:
+    except (*wrong, BadZipFile) as error:
         wanted = "`path` must be a file of `save_checkpoint`."
         raise ValueError(f"{wanted} Received: path={path}") from error
     for found, wanted in itertools.zip_longest(stored["variables"], described):
@@ -2890,7 +2913,7 @@ class LossCurve(keras.callbacks.Callback):
         super().__init__()
         self.monitor = monitor
         self.every = checked_number("every", every, least=1, whole=True)
-        self.values = {}
+        self.values, self.handle = {}, None
 
     def on_train_begin(self, logs=None):
         self.values, self.handle = {}, None
@@ -2950,14 +2973,14 @@ class StopOnPlateau(keras.callbacks.Callback):
         self.min_delta = checked_number("min_delta", min_delta, least=0)
 
     def on_train_begin(self, logs=None):
-        self.best, self.best_epoch = math.inf, None
-        self.stopped_epoch = None
+        self.best = self.best_epoch = self.stopped_epoch = None
 
     def on_epoch_end(self, epoch, logs=None):
-        value = self.sign * find_in_logs(logs, self.monitor)
-        loss = find_in_logs(logs, "loss")
+        value = find_in_logs(logs, self.monitor)
+        loss = float(logs.get("loss", value))
         lost = not (math.isfinite(value) and math.isfinite(loss))
-        if not lost and value < self.best - self.min_delta:
+        best = self.sign * math.inf if self.best is None else self.best
+        if not lost and self.sign * (best - value) > self.min_delta:
             self.best, self.best_epoch = value, epoch
         elif lost or epoch - self.best_epoch >= self.patience:
             self.stopped_epoch = epoch

@@ -263,6 +263,7 @@ NO_CONTRACT = {
     "checked_rows",
     "checkpoint_arrays",
     "compute_fans",
+    "count_anew",
     "count_in_bins",
     "create_huber",
     "DeadUnits",  # takes activations; WatchedClassifier has one
@@ -1468,6 +1469,29 @@ def test_adversarial_loss_is_the_weighted_sum():
     assert found == pytest.approx(float(expected), rel=1e-5)
 
 
+def test_attack_in_half_precision_moves_what_it_moves_in_float32():
+    """Slopes of a mean over many rows are too small for float16."""
+    random = np.random.default_rng(0)
+    x = random.normal(size=(5000, 4)).astype("float32")
+    y = random.integers(0, 3, 5000)
+    found = []
+    for dtype in ("float32", "mixed_float16"):
+        dense = keras.layers.Dense(3, dtype=dtype)
+        model = keras.Sequential([keras.Input((4,)), dense])
+        model.set_weights([np.full((4, 3), 1e-3) * np.arange(3), np.zeros(3)])
+        model = made.AdversarialModel(model, 0.5, dtype=dtype)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        rate = keras.optimizers.SGD(0.1)
+        if dtype != "float32":
+            rate = keras.optimizers.LossScaleOptimizer(rate)
+        model.compile(rate, loss)
+        scores = model.evaluate(
+            x, y, batch_size=5000, verbose=0, return_dict=True
+        )
+        found.append(scores["attacked_loss"] - scores["loss"])
+    assert found[1] == pytest.approx(found[0], rel=0.2) != 0
+
+
 def test_adversarial_model_takes_no_function():
     with pytest.raises(ValueError, match=r"`model` must be a keras\.Model"):
         made.AdversarialModel(lambda x: x, 0.1)
@@ -1519,8 +1543,11 @@ def test_accumulated_gradients_may_be_missing():
             made.accumulate_gradients(parts)
     with pytest.raises(ValueError, match="`weight` must be"):
         made.accumulate_gradients([([tf.ones(2)], -1)])
-    with pytest.raises(ValueError, match="same places"):
+    with pytest.raises(ValueError, match="alike in shapes and dtypes"):
         made.accumulate_gradients([([None], 1), ([tf.ones(2)], 1)])
+    for other in (tf.ones(1), tf.ones((2, 2)), tf.ones(2, "float64")):
+        with pytest.raises(ValueError, match="alike in shapes and dtypes"):
+            made.accumulate_gradients([([tf.ones(2)], 1), ([other], 1)])
 
 
 def test_part_without_weight_does_not_count():
@@ -1539,7 +1566,9 @@ def test_accumulated_gradients_may_be_sparse_or_large():
     np.testing.assert_array_equal(found, [[0.5, 0.5], [1, 1], [0.5, 0.5]])
     largest = tf.constant([tf.float16.max], "float16")
     (found,) = made.accumulate_gradients([([largest], 32)] * 3)
-    np.testing.assert_array_equal(found, largest)
+    np.testing.assert_allclose(found, largest, rtol=1e-3)
+    opposite = [([largest], 1), ([-largest], 1)]
+    np.testing.assert_array_equal(made.accumulate_gradients(opposite)[0], [0])
 
 
 def parts_of(model):
@@ -1600,7 +1629,22 @@ def test_checkpoint_of_a_part_that_is_not_built_is_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("content", ["empty", "half", "text", "array", "zip"])
+def test_checkpoint_knows_layers_by_the_order_of_their_numbers(tmp_path):
+    def numbered(*names):
+        return {"part": Holder(*(keras.Variable([0.0], name=n) for n in names))}
+
+    made.save_checkpoint(
+        tmp_path / "file", numbered("a_9", "a_10", "b_2_c"), {}
+    )
+    made.restore_checkpoint(tmp_path / "file", numbered("a", "a_1", "b_c"))
+    for names in (("a_10", "a_9", "b_c"), ("a_1", "a_1", "b_c")):
+        with pytest.raises(ValueError, match="variables of the file"):
+            made.restore_checkpoint(tmp_path / "file", numbered(*names))
+
+
+@pytest.mark.parametrize(
+    "content", ["version", "empty", "half", "text", "array", "zip"]
+)
 def test_file_that_is_no_checkpoint_is_named(tmp_path, content):
     path, variable = tmp_path / "file", keras.Variable(np.ones(3), name="a")
     made.save_checkpoint(path, {"part": Holder(variable)}, {})
@@ -1609,8 +1653,10 @@ def test_file_that_is_no_checkpoint_is_named(tmp_path, content):
         with open(path, "wb") as file:
             write(file, np.ones(3))
     else:
-        half = path.read_bytes()[:200]
-        found = {"empty": b"", "half": half, "text": b"epoch 3"}
+        whole = path.read_bytes()
+        found = {"empty": b"", "half": whole[:200], "text": b"epoch 3"}
+        found["version"] = whole.replace(b"PK\1\2-\3-", b"PK\1\2-\3l")
+        assert found["version"] != whole
         path.write_bytes(found[content])
     with pytest.raises(ValueError, match=r"`path` must be a file of .*file$"):
         made.restore_checkpoint(path, {"part": Holder(variable)})
@@ -1850,6 +1896,15 @@ def test_plateau_is_that_of_early_stopping(seed, mode, patience, min_delta):
     ours = stopped_at(made.StopOnPlateau(**arguments), values)
     keras_stop = keras.callbacks.EarlyStopping("val_loss", **arguments)
     assert ours == stopped_at(keras_stop, values) != 0
+
+
+def test_plateau_of_a_step_that_reports_no_loss():
+    stop = made.StopOnPlateau("score", patience=1, mode="max")
+    stop.set_model(tiny())
+    stop.on_train_begin()
+    for epoch, score in enumerate((0.5, 0.9, 0.8)):
+        stop.on_epoch_end(epoch, {"score": score})
+    assert (stop.best, stop.best_epoch, stop.stopped_epoch) == (0.9, 1, 2)
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
