@@ -41,8 +41,8 @@ test: $(TEST_READY) book ## Build the site and run every test, in a browser too
 	echo "make test: everything passed."
 
 # Figures to compare by eye: nothing fails because a machine is slow.
-bench: $(TEST_READY) ## Measure what readers wait for; asserts nothing
-	@mkdir -p _build
+bench: $(TEST_READY) book ## Measure what readers wait for; asserts nothing
+	@.venv/bin/python tests/chromium.py
 	@.venv/bin/python -m pytest tests/benchmarks -o python_files='bench_*.py' \
 	  --benchmark-only --benchmark-disable-gc --benchmark-sort=name \
 	  --benchmark-columns=min,median,max,rounds \

@@ -8,13 +8,14 @@ import dataclasses
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import launch_buttons
 import nbformat
-import notebooks
 import pytest
 
 ROOT = Path(__file__).parents[1]
@@ -35,11 +36,6 @@ chapters:
   - file: book/one
   - file: book/two
 """
-INTRO = """\
-# A small book
-
-Two chapters: {doc}`one` and {doc}`two`, and a formula, $e = y - f(x)$.
-"""
 # Each execution of a notebook leaves a line in a file outside of the book.
 COUNT = """\
 import os
@@ -56,6 +52,25 @@ def draw(ax, slope=1):
 
 explore(draw, alt="A line.", slope=(0, 3))"""
 
+PAGE_WITH_CELL = """\
+---
+jupytext:
+  text_representation:
+    format_name: myst
+kernelspec:
+  display_name: Python 3
+  name: python3
+---
+
+# A small book
+
+Two chapters: {{doc}}`one` and {{doc}}`two`, and a formula, $e = y - f(x)$.
+
+```{{code-cell}} ipython3
+{cell}
+```
+"""
+
 
 @dataclasses.dataclass
 class SmallBook:
@@ -64,25 +79,28 @@ class SmallBook:
     folder: Path
     first_page: str = ""
 
-    def build(self, **settings):
-        """Build as `make book` does; return the process, output as text."""
+    def start(self, **settings):
+        """Start a build as `make book` does; its output is text."""
         environment = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("MADE_TO_MEASURE", "GITHUB"))
         }
         settings["EXECUTIONS"] = str(self.folder / "executions")
-        return subprocess.run(
-            [
-                *(JUPYTER_BOOK, "build", ".", "-W", "-n", "--keep-going"),
-            ],
+        return subprocess.Popen(
+            [JUPYTER_BOOK, "build", ".", "-W", "-n", "--keep-going"],
             cwd=self.folder / "project",
             env={**environment, **settings},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            check=False,
         )
+
+    def build(self, **settings):
+        """Build to the end; return the process with all it has said."""
+        process = self.start(**settings)
+        process.stdout, _ = process.communicate()
+        return process
 
     def executed(self):
         """Return which notebooks have been executed so far."""
@@ -98,12 +116,11 @@ class SmallBook:
 
 
 def write_notebook(path, name, *sources):
-    """Store a notebook whose first cell counts its executions."""
+    """Write a notebook whose first cell counts its executions."""
     cells = [nbformat.v4.new_markdown_cell(f"# Chapter {name}\n\nA text.")]
     for source in (COUNT.format(name=name), *sources):
         cells.append(nbformat.v4.new_code_cell(source))
-    notebook = nbformat.v4.new_notebook(cells=cells)
-    path.write_text(notebooks.as_text(notebooks.normalise(notebook)), "utf-8")
+    nbformat.write(nbformat.v4.new_notebook(cells=cells), path)
 
 
 def make_small_book(folder):
@@ -118,9 +135,9 @@ def make_small_book(folder):
         else:
             shutil.copy(ROOT / name, target)
     book.path("_toc.yml").write_text(TABLE_OF_CONTENTS)
-    book.path("book/intro.md").write_text(INTRO)
+    book.path("book/intro.md").write_text(PAGE_WITH_CELL.format(cell=FIGURE))
     write_notebook(book.path("book/one.ipynb"), "one", FIGURE)
-    write_notebook(book.path("book/two.ipynb"), "two", "1 + 1")
+    write_notebook(book.path("book/two.ipynb"), "two", "1 + 1", "!echo hello")
     return book
 
 
@@ -169,8 +186,9 @@ def test_page_without_address_has_no_launch_buttons(built):
     assert "mybinder.org" not in built.first_page
 
 
-def test_page_has_all_frames_and_no_widgets(built):
-    page = built.first_page
+@pytest.mark.parametrize("name", ["one", "intro"])
+def test_page_has_all_frames_and_no_widgets(built, name):
+    page = built.page(name)
     assert page.count('<figure class="explorer">') == 1
     assert '"labels":[["0","1","2","3"]]' in page
     assert "application/vnd.jupyter.widget" not in page
@@ -209,22 +227,27 @@ def test_page_of_a_notebook_has_launch_buttons_once_there_is_an_address(
 # --- A book with faults -----------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def broken(tmp_path_factory):
-    """A small book with a failing cell, and what its build said."""
-    book = make_small_book(tmp_path_factory.mktemp("broken"))
+def fail(book, name):
+    """Write a notebook of which the third cell fails."""
     write_notebook(
-        book.path("book/two.ipynb"),
-        "two",
+        book.path(f"book/{name}.ipynb"),
+        name,
         "def divide(x):\n    return x / 0",
         "quotient = divide(7)",
         "print('never')",
     )
-    return book.build()
 
 
-def test_failing_cell_fails_the_build(broken):
-    assert broken.returncode != 0
+@pytest.fixture(scope="module")
+def broken(tmp_path_factory):
+    """A small book with a failing cell, and what two builds of it said."""
+    book = make_small_book(tmp_path_factory.mktemp("broken"))
+    fail(book, "two")
+    return book, [book.build(), book.build()]
+
+
+def test_failing_cell_fails_the_build_each_time(broken):
+    assert [process.returncode for process in broken[1]] == [1, 1]
 
 
 @pytest.mark.parametrize(
@@ -237,10 +260,77 @@ def test_failing_cell_fails_the_build(broken):
     ],
 )
 def test_failing_build_shows_notebook_cell_and_traceback(broken, words):
-    said = re.sub(r"\x1b\[[0-9;]*m", "", broken.stdout)
-    assert words in said
-    # Nothing pushes them out of sight: no traceback of Sphinx follows.
-    assert len(said[said.rindex(words) :].splitlines()) < 30
+    for process in broken[1]:
+        said = re.sub(r"\x1b\[[0-9;]*m", "", process.stdout)
+        assert words in said
+        # Nothing pushes them out of sight: no traceback of Sphinx follows.
+        assert len(said[said.rindex(words) :].splitlines()) < 30
+
+
+def test_only_what_failed_is_executed_again(broken):
+    assert sorted(broken[0].executed()) == ["one", "two", "two"]
+
+
+def test_every_notebook_that_failed_is_named(tmp_path):
+    book = make_small_book(tmp_path)
+    fail(book, "one")
+    fail(book, "two")
+    said = book.build().stdout
+    assert "one.ipynb failed" in said
+    assert "two.ipynb failed" in said
+
+
+def test_failing_cell_of_a_page_ends_the_build(tmp_path):
+    book = make_small_book(tmp_path)
+    page = PAGE_WITH_CELL.format(cell="1 / 0")
+    book.path("book/intro.md").write_text(page)
+    process = book.build()
+    assert process.returncode == 1
+    assert "ZeroDivisionError" in process.stdout
+    last = process.stdout.strip().splitlines()[-1]
+    assert "a cell of" in last and "intro.md" in last
+
+
+def test_notebook_that_cannot_be_read_is_named(tmp_path):
+    book = make_small_book(tmp_path)
+    book.path("book/two.ipynb").write_text("<<<<<<< HEAD\n{}")
+    process = book.build()
+    assert process.returncode == 1
+    said = re.sub(r"\x1b\[[0-9;]*m", "", process.stdout)
+    assert "book/two" in said[said.index("reading sources") :]
+
+
+def test_notebooks_may_have_the_same_cells(tmp_path):
+    book = make_small_book(tmp_path)
+    shutil.copy(book.path("book/two.ipynb"), book.path("book/one.ipynb"))
+    process = book.build()
+    assert process.returncode == 0, process.stdout
+
+
+@pytest.fixture
+def interruptible():
+    """A shell may have told this process, and so its children, to go on."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("interruptible")
+def test_interrupt_ends_all_notebooks_and_begins_none(tmp_path):
+    book = make_small_book(tmp_path)
+    toc = book.path("_toc.yml")
+    toc.write_text(toc.read_text() + "  - file: book/three\n")
+    for name in ("one", "two", "three"):
+        forever = "while True:\n    pass"
+        write_notebook(book.path(f"book/{name}.ipynb"), name, forever)
+    process = book.start()
+    while len(book.executed()) < 2 and process.poll() is None:
+        time.sleep(0.1)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=120)
+    assert process.returncode == 1
+    assert "Interrupted" in said
+    assert len(book.executed()) == 2
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import os
 import shutil
 from pathlib import Path
 
+import nbformat
 import notebooks
 from jupyter_cache import get_cache
 from jupyter_cache.base import CacheBundleIn
@@ -20,6 +21,7 @@ OUTPUTS_DEPEND_ON = (
     "helpers/**/*.py",
     "helpers/**/*.css",
     "helpers/**/*.js",
+    "book/_ext/notebooks.py",
     "requirements.txt",
     "constraints.txt",
 )
@@ -48,6 +50,7 @@ def choose_cache(app, config):
             if old.name != digest and old.is_dir():
                 shutil.rmtree(old)
     config.nb_execution_cache_path = str(caches / digest)
+    config.nb_execution_timeout = notebooks.CELL_SECONDS
     # The kernels of a build draw all frames of a figure, others only one.
     os.environ["MADE_TO_MEASURE_BUILD"] = "1"
 
@@ -58,6 +61,8 @@ def execute_ahead(app, env, docnames):
     MyST-NB would do it one by one. It then finds everything in the cache,
     except for pages in Markdown that have cells.
     """
+    if app.config.nb_execution_mode != "cache":
+        return
     cache = get_cache(app.config.nb_execution_cache_path)
 
     def is_missing(path):
@@ -65,12 +70,17 @@ def execute_ahead(app, env, docnames):
             cache.match_cache_notebook(notebooks.read(path))
         except KeyError:
             return True
+        except (ValueError, nbformat.ValidationError):
+            pass  # MyST-NB reads it as well, and names it
         return False
 
     def keep(path, notebook, seconds):
         data = {"execution_seconds": seconds}
         bundle = CacheBundleIn(notebook, str(path), data=data)
-        cache.cache_notebook_bundle(bundle, check_validity=False)
+        # Notebooks with the same cells have one place in the cache.
+        cache.cache_notebook_bundle(
+            bundle, check_validity=False, overwrite=True
+        )
         return "executed"
 
     paths = [Path(env.doc2path(name)) for name in docnames]

@@ -11,9 +11,11 @@ executing, and `colab` writes copies that install what Google Colab lacks.
 
 import argparse
 import asyncio
+import contextlib
 import copy
 import hashlib
 import re
+import signal
 import sys
 import time
 from pathlib import Path
@@ -25,6 +27,7 @@ from nbclient.exceptions import (
     CellTimeoutError,
     DeadKernelError,
 )
+from nbclient.util import ensure_async
 from tracebacks import shorten
 
 ROOT = Path(__file__).parents[2]
@@ -211,6 +214,13 @@ async def execute(notebook, folder):
     )
     count = 0
     async with client.async_setup_kernel():
+        # An interrupt is for all notebooks, not only for the last begun.
+        with contextlib.suppress(NotImplementedError):  # on Windows
+            asyncio.get_running_loop().remove_signal_handler(signal.SIGINT)
+        asked = client.kc.kernel_info()
+        reply = await client.async_wait_for_reply(await ensure_async(asked))
+        language = reply["content"]["language_info"]
+        notebook.metadata["language_info"] = language
         for index, cell in enumerate(notebook.cells):
             count += cell.cell_type == "code"
             try:
