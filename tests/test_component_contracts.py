@@ -1478,7 +1478,7 @@ def test_attack_in_half_precision_moves_what_it_moves_in_float32():
     for dtype in ("float32", "mixed_float16"):
         dense = keras.layers.Dense(3, dtype=dtype)
         model = keras.Sequential([keras.Input((4,)), dense])
-        model.set_weights([np.full((4, 3), 1e-3) * np.arange(3), np.zeros(3)])
+        model.set_weights([np.full((4, 3), 1e-4) * np.arange(3), np.zeros(3)])
         model = made.AdversarialModel(model, 0.5, dtype=dtype)
         loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
         rate = keras.optimizers.SGD(0.1)
