@@ -7,6 +7,7 @@ and not this file.
 from helpers.explore import explore
 from helpers.plotting import BLUE, GREEN, INK, VERMILLION, draw_png
 
+import functools
 import inspect
 import itertools
 import json
@@ -2214,7 +2215,7 @@ def straight_through_sign(x):
 
 # From the chapter Gradients: book/gradients.ipynb
 @keras.saving.register_keras_serializable(package="made_to_measure")
-class BinaryDense(keras.layers.Layer):
+class BinaryDense(MyDense):
     """Connects each input with each unit by a weight of one bit, its sign.
 
     Formula: `activation(inputs @ sign(kernel) / sqrt(features) + bias)`. In
@@ -2242,32 +2243,11 @@ class BinaryDense(keras.layers.Layer):
         TensorShape([2, 4])
     """
 
-    def __init__(self, units, activation=None, **kwargs):
-        super().__init__(**kwargs)
-        self.units = checked_number("units", units, least=1, whole=True)
-        self.activation = keras.activations.get(activation)
-        self.supports_masking = True
-
-    def build(self, input_shape):
-        size = last_size(input_shape)
-        kernel, bias = (size, self.units), (self.units,)
-        self.kernel = self.add_weight(kernel, name="kernel")
-        self.bias = self.add_weight(bias, name="bias", initializer="zeros")
-        self.input_spec = keras.layers.InputSpec(min_ndim=2, axes={-1: size})
-
     def call(self, inputs):
         x = ops.cast(inputs, self.compute_dtype)
         signs = straight_through_sign(self.kernel)
         sums = ops.matmul(x, signs) / max(1, self.kernel.shape[0]) ** 0.5
         return self.activation(ops.add(sums, self.bias))
-
-    def compute_output_shape(self, input_shape):
-        return (*input_shape[:-1], self.units)
-
-    def get_config(self):
-        activation = keras.activations.serialize(self.activation)
-        config = {"units": self.units, "activation": activation}
-        return {**super().get_config(), **config}
 
 
 # From the chapter Training loops: book/training.ipynb
@@ -2790,13 +2770,13 @@ class WarmupCosine(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(self, peak, warmup_steps, decay_steps, final_share=0.0):
-        counts = {"warmup_steps": warmup_steps, "decay_steps": decay_steps}
-        for least, (name, value) in enumerate(counts.items()):
-            value = checked_number(name, value, least=least, whole=True)
-            setattr(self, name, value)
         self.peak = checked_number("peak", peak, above=0)
-        share = checked_number("final_share", final_share, least=0, most=1)
-        self.final_share = share
+        checked = functools.partial(checked_number, whole=True)
+        self.warmup_steps = checked("warmup_steps", warmup_steps, least=0)
+        self.decay_steps = checked("decay_steps", decay_steps, least=1)
+        self.final_share = checked_number(
+            "final_share", final_share, least=0, most=1
+        )
 
     def __call__(self, step):
         step = ops.cast(step, "float32")

@@ -1751,7 +1751,6 @@ def test_momentum_follows_its_formula_in_float64():
         np.testing.assert_allclose(ours, expected, rtol=0, atol=1e-6)
 
 
-@pytest.mark.filterwarnings("ignore:__array__:DeprecationWarning")
 @pytest.mark.parametrize("scheduled", [False, True])
 def test_resumed_training_is_the_unbroken_one_to_the_last_bit(
     scheduled, tmp_path
@@ -1778,7 +1777,6 @@ def test_resumed_training_is_the_unbroken_one_to_the_last_bit(
             np.testing.assert_array_equal(ours.numpy(), theirs.numpy())
 
 
-@pytest.mark.filterwarnings("ignore:Converting sparse:UserWarning")
 def test_momentum_takes_the_sparse_gradients_of_an_embedding():
     trained = []
     for cls in (keras.optimizers.SGD, made.MomentumSGD):

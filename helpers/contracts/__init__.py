@@ -258,14 +258,12 @@ def check_layer(layer, input_shape, against=None, skip=None):
         >>> check_layer(keras.layers.Dense(2), (None, 3)).ok
         True
     """
-    _check_instance("layer", layer)
+    _check_instances("layer", layer, against)
     if isinstance(layer, keras.Model):
         raise TypeError(
             "`layer` is a model: use `check_model`. "
             f"Received: {type(layer).__name__}"
         )
-    if against is not None:
-        _check_instance("layer", against, "against")
     _check_input_shape(input_shape)
     subject = layers.LayerSubject(layer, input_shape, against)
     return run(subject, layers.rules_for(subject), skip)
@@ -332,9 +330,7 @@ def check_optimizer(optimizer, against=None, skip=None):
         >>> check_optimizer(keras.optimizers.SGD(0.1)).ok
         True
     """
-    _check_instance("optimizer", optimizer)
-    if against is not None:
-        _check_instance("optimizer", against, "against")
+    _check_instances("optimizer", optimizer, against)
     subject = optimizers.OptimizerSubject(optimizer, against)
     return run(subject, optimizers.rules_for(subject), skip)
 
@@ -361,9 +357,7 @@ def check_schedule(schedule, against=None, skip=None):
         >>> check_schedule(decay).ok
         True
     """
-    _check_instance("schedule", schedule)
-    if against is not None:
-        _check_instance("schedule", against, "against")
+    _check_instances("schedule", schedule, against)
     subject = schedules.ScheduleSubject(schedule, against)
     return run(subject, schedules.rules_for(subject), skip)
 
@@ -397,9 +391,15 @@ def _check_component(kind, value, argument=None):
         )
 
 
-def _check_instance(kind, value, argument=None):
+def _check_instances(kind, component, against):
+    """Raise unless the component, and the reference if any, is an instance."""
+    _check_instance(kind, component, kind)
+    if against is not None:
+        _check_instance(kind, against, "against")
+
+
+def _check_instance(kind, value, argument):
     """Raise unless it is an object of the base class of a kind."""
-    argument = argument or kind
     _refuse_class(argument, value)
     base = BASES[kind]
     if not isinstance(value, base):

@@ -112,20 +112,11 @@ def _compare_with_graph(subject, jit_compile):
     for inputs in subject.examples[:1] if jit_compile else subject.examples:
         component = subject.usable()
         expected = subject.compute(component, *tensors(inputs))
-        graph = tf.function(
-            lambda *inputs, component=component: subject.compute(
-                component, *inputs
-            ),
-            autograph=False,  # as in Keras
-            jit_compile=jit_compile,
-        )
-        seen = graph(*tensors(inputs))
-        if text := difference(seen, expected):
+        graph = subject.compiled(component, jit_compile)
+        if text := difference(graph(*tensors(inputs)), expected):
             raise Broken(
                 f"Compiled it gives {text}, which is what it gives eagerly.",
-                "Compute with `keras.ops` on the inputs only: Python "
-                "attributes, NumPy and `print` run once, when the graph is "
-                "made.",
+                subject.graph_hint,
             )
 
 

@@ -27,6 +27,10 @@ class OptimizerSubject(Subject):
     kind = page = "optimizers"
     file_hint = "Return every argument in `get_config`."
     kept_elsewhere = ()
+    graph_hint = (
+        "Keep what changes in variables made in `build`: a Python attribute is "
+        "read once, when the graph is made."
+    )
     is_function = False
 
     def copy(self):
@@ -65,6 +69,11 @@ class OptimizerSubject(Subject):
         for step in range(gradients[0].shape[0]):
             apply(*(gradient[step] for gradient in gradients))
         return [tf.identity(variable.value) for variable in variables]
+
+    def compiled(self, component, jit_compile):
+        """The steps in a graph, of a copy: the given one has made them."""
+        arguments = {"jit_compile": jit_compile}
+        return lambda *inputs: self.trained(self.copy(), inputs, arguments)
 
     def outputs(self, component):
         return self.compute(component, *tensors(self.examples[0]))
@@ -232,32 +241,6 @@ def takes_variables_in_float64(subject):
         )
 
 
-# ---- Graphs -----------------------------------------------------------------
-
-
-def is_the_same_in_a_graph(subject):
-    """`fit` makes a graph of the step; it must do what Python does."""
-    _compare_with_graph(subject, jit_compile=False)
-
-
-def is_the_same_with_xla(subject):
-    """Keras compiles trainings with XLA where it can."""
-    _compare_with_graph(subject, jit_compile=True)
-
-
-def _compare_with_graph(subject, jit_compile):
-    inputs = tensors(subject.examples[0])
-    expected = subject.compute(subject.copy(), *inputs)
-    compiled = {"jit_compile": jit_compile}
-    seen = subject.trained(subject.copy(), inputs, compiled)
-    if text := difference(seen, expected):
-        raise Broken(
-            f"Compiled it comes to {text}, which is what it comes to eagerly.",
-            "Keep what changes in variables made in `build`: a Python "
-            "attribute is read once, when the graph is made.",
-        )
-
-
 def rules_for(subject):
     """The rules of optimizers."""
     yield everything.can_be_called
@@ -269,7 +252,6 @@ def rules_for(subject):
     yield follows_the_learning_rate
     yield takes_the_options_of_the_base_class
     yield takes_variables_in_float64
-    yield is_the_same_in_a_graph
-    yield is_the_same_with_xla
+    yield from everything.GRAPH_RULES
     if subject.against is not None:
         yield everything.equals_the_reference

@@ -422,6 +422,10 @@ class Subject:
 
     kind = None
     page = None
+    graph_hint = (
+        "Compute with `keras.ops` on the inputs only: Python attributes, NumPy "
+        "and `print` run once, when the graph is made."
+    )
 
     def __init__(self, component, against=None):
         self.component = component
@@ -444,6 +448,14 @@ class Subject:
     def usable(self):
         """One that can be computed with, in its first state."""
         return self.copy()
+
+    def compiled(self, component, jit_compile):
+        """`compute` with this component as a function in a graph."""
+        return tf.function(
+            lambda *inputs: self.compute(component, *inputs),
+            autograph=False,  # as in Keras
+            jit_compile=jit_compile,
+        )
 
     @property
     def examples(self):
