@@ -611,7 +611,7 @@ def _input(control):
 
 def _room_for(texts):
     """Unseen copies of the longest texts: what stands there never moves."""
-    longest = sorted(set(texts), key=len)[-5:]
+    longest = sorted(set(texts), key=lambda text: (len(text), text))[-5:]
     return "".join(
         f'<span class="explorer-unseen" aria-hidden="true">'
         f"{html.escape(text)}</span>"

@@ -10,7 +10,10 @@ Reference:
     [Okabe and Ito, 2008](https://jfly.uni-koeln.de/color/)
 """
 
+from helpers import kept_axes
+
 import contextlib
+import functools
 import io
 import re
 
@@ -132,10 +135,10 @@ def draw_svg(draw, ncols, size, salt=""):
     with _style():
         figures = [Figure(figsize=size) for _ in range(ncols)]
         answer = _draw(draw, figures, size)
-        pictures = []
-        for number, figure in enumerate(figures):
-            matplotlib.rcParams["svg.hashsalt"] = f"{salt} {number}"
-            pictures.append(_svg_lines(figure))
+        pictures = [
+            _svg_lines(figure, f"{salt} {number}")
+            for number, figure in enumerate(figures)
+        ]
         return pictures, answer
 
 
@@ -161,12 +164,23 @@ def draw_png(draw, ncols, size):
         return file.getvalue()
 
 
+@functools.cache
+def _settings():
+    """All of matplotlib's settings in the book's style."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(STYLE)
+        settings = dict(dict.items(matplotlib.rcParams))
+    del settings["backend"]  # a program that shows windows keeps its own
+    return settings
+
+
 @contextlib.contextmanager
 def _style():
     """The book's style and nothing else, whatever style the caller uses."""
     with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(STYLE)
+        # Past the validation, which takes longer than drawing a line.
+        dict.update(matplotlib.rcParams, _settings())
         yield
 
 
@@ -186,9 +200,11 @@ def _draw(draw, figures, size):
     return draw(axes[0] if len(axes) == 1 else tuple(axes))
 
 
-def _svg_lines(figure):
+def _svg_lines(figure, salt):
     """A figure as SVG for a page: an element a line, and little else."""
+    matplotlib.rcParams["svg.hashsalt"] = salt
     FigureCanvasSVG(figure)
+    drawings = kept_axes.prepare(figure, salt)
     file = io.StringIO()
     figure.savefig(file, format="svg", metadata={"Creator": None, "Date": None})
     svg = file.getvalue()
@@ -202,9 +218,15 @@ def _svg_lines(figure):
         svg,
         count=1,
     )
-    svg = re.sub(r"<metadata>.*?</metadata>|<!--.*?-->", "", svg, flags=re.S)
+    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.S)
     # A rule for every element of the page; the style sheet has it instead.
     svg = re.sub(r"<defs>\s*<style.*?</defs>", "", svg, count=1, flags=re.S)
+    return kept_axes.merge(svg, drawings, _clean_lines)
+
+
+def _clean_lines(svg):
+    """A part of an SVG in lines, without comments."""
+    svg = re.sub(r"<!--.*?-->", "", svg, flags=re.S)
     svg = re.sub(r"<[^>]*>", _clean, svg)
     return [line.strip() for line in svg.splitlines() if line.strip()]
 
