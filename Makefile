@@ -27,15 +27,19 @@ book: $(READY) ## Build the site, and print its address
 	@.venv/bin/python -c 'import pathlib; print("The book is built:", \
 	  pathlib.Path("_build/html/index.html").resolve().as_uri())'
 
-# Two files of tests or two notebooks at a time, each in its order: within one,
-# tests share a page or a kernel. Every part runs even if one before it failed.
-test: $(TEST_READY) book ## Build the site and run every test, in a browser too
+# Each notebook is executed once: nbval compares its outputs with the stored, and
+# the pages are made from that run. Two notebooks or two files of tests at a
+# time, each in its order: within one, tests share a page or a kernel. Every part
+# runs even if one before it failed.
+test: $(TEST_READY) ## Run every test: the notebooks, the site, the helpers
 	@.venv/bin/python tests/chromium.py
 	@failed=""; \
 	$(MAKE) --no-print-directory lint || failed="$$failed, lint"; \
-	.venv/bin/python -m pytest -n 2 --dist loadfile tests || failed="$$failed, tests/"; \
-	.venv/bin/python -m pytest --nbval -n 2 --dist loadscope book \
-	  || failed="$$failed, the notebooks"; \
+	.venv/bin/python -m pytest --nbval -n 2 --dist loadscope \
+	  --no-loadscope-reorder book || failed="$$failed, the notebooks"; \
+	$(MAKE) --no-print-directory book || failed="$$failed, the site"; \
+	.venv/bin/python -m pytest -n 2 --dist loadfile tests \
+	  || failed="$$failed, tests/"; \
 	if [ -n "$$failed" ]; then \
 	  echo "make test FAILED in: $${failed#, }."; exit 1; fi; \
 	echo "make test: everything passed."

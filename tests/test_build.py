@@ -22,12 +22,15 @@ ROOT = Path(__file__).parents[1]
 JUPYTER_BOOK = Path(sys.executable).with_name("jupyter-book")
 COPIED = (
     "_config.yml",
+    "pyproject.toml",
     "requirements.txt",
     "constraints.txt",
     "helpers",
     "book/_ext",
     "book/_static",
     "book/_templates",
+    "book/conftest.py",
+    "tests/frames_drawn_twice.py",
 )
 TABLE_OF_CONTENTS = """\
 format: jb-book
@@ -79,16 +82,17 @@ class SmallBook:
     folder: Path
     first_page: str = ""
 
-    def start(self, **settings):
-        """Start a build as `make book` does; its output is text."""
+    def start(self, *command, **settings):
+        """Start a command in the project, or a build as `make book` does."""
         environment = {
             name: value
             for name, value in os.environ.items()
             if not name.startswith(("MADE_TO_MEASURE", "GITHUB"))
         }
         settings["EXECUTIONS"] = str(self.folder / "executions")
+        build = [JUPYTER_BOOK, "build", ".", "-W", "-n", "--keep-going"]
         return subprocess.Popen(
-            [JUPYTER_BOOK, "build", ".", "-W", "-n", "--keep-going"],
+            [sys.executable, *command] if command else build,
             cwd=self.folder / "project",
             env={**environment, **settings},
             stdout=subprocess.PIPE,
@@ -98,9 +102,23 @@ class SmallBook:
 
     def build(self, **settings):
         """Build to the end; return the process with all it has said."""
-        process = self.start(**settings)
+        return self.run(**settings)
+
+    def run(self, *command, **settings):
+        """Run a command to the end; return the process likewise."""
+        process = self.start(*command, **settings)
         process.stdout, _ = process.communicate()
         return process
+
+    def store(self):
+        """Execute the notebooks and store them, as `make notebooks` does."""
+        process = self.run("book/_ext/notebooks.py", "store")
+        assert process.returncode == 0, process.stdout
+
+    def verify(self):
+        """Let nbval execute and compare the notebooks, as `make test` does."""
+        options = "--nbval -n 2 --dist loadscope --no-loadscope-reorder"
+        return self.run("-m", "pytest", *options.split(), "book")
 
     def executed(self):
         """Return which notebooks have been executed so far."""
@@ -222,6 +240,68 @@ def test_page_of_a_notebook_has_launch_buttons_once_there_is_an_address(
     for address in links:
         assert "book/two.ipynb" in address.replace("%2F", "/")
     assert "mybinder.org" not in built.page("intro")
+
+
+# --- A book that nbval has executed -----------------------------------------
+
+SHOWN_TWICE = """\
+from IPython.display import display
+
+shown = display("first", display_id=True)
+print("between", end="")
+print(" and on")
+shown.update("second")"""
+
+
+def without_what_changes(page):
+    """Return a page without the versions of its style sheets and scripts."""
+    return re.sub(r"\?(v=\w+)?\"", '"', page)
+
+
+@pytest.fixture(scope="module")
+def verified(tmp_path_factory):
+    """A small book built alone, and once more after nbval; the four pages."""
+    book = make_small_book(tmp_path_factory.mktemp("verified"))
+    write_notebook(book.path("book/two.ipynb"), "two", SHOWN_TWICE)
+    book.store()
+    pages = []
+    for prepare in (lambda: None, book.verify):
+        shutil.rmtree(book.path("_build"))
+        prepare()
+        before = book.executed()
+        process = book.build()
+        assert process.returncode == 0, process.stdout
+        pages.append([book.page(name) for name in ("one", "two")])
+    return book, book.executed()[len(before) :], pages
+
+
+def test_what_nbval_has_executed_the_build_does_not(verified):
+    assert verified[1] == []
+
+
+def test_page_from_nbval_is_the_page_that_a_build_makes(verified):
+    for alone, after_nbval in zip(*verified[2], strict=True):
+        assert without_what_changes(after_nbval) == without_what_changes(alone)
+    assert '"labels":[["0","1","2","3"]]' in verified[2][1][0]
+
+
+def test_page_follows_a_later_run_of_nbval(verified):
+    book, _, _ = verified
+    path = book.path("book/one.ipynb")
+    record = path.read_text()
+    before = book.page("one")
+    # Another output of the same code, as another processor would give it.
+    path.write_text(record.replace('"text/plain"', '"text/latex"'))
+    process = book.verify()
+    assert process.returncode == 1
+    path.write_text(record)
+    executed = book.executed()
+    assert book.build().returncode == 0
+    # What was found different is gone from the cache, and executed anew.
+    assert book.executed()[len(executed) :] == ["one"]
+    assert without_what_changes(book.page("one")) == without_what_changes(
+        before
+    )
 
 
 # --- A book with faults -----------------------------------------------------

@@ -582,6 +582,8 @@ def test_ids_do_not_depend_on_the_place_of_a_cell():
         ("\x1b[31mred\x1b[0m", "red"),
         ("<f at 0x7f00>", "<f at 0x...>"),
         ("sum: 0x10", "sum: 0x10"),
+        ('See <a href="../saving.html">it</a>.', "See it."),
+        ('<a href="https://a.org/b.html">it</a>',) * 2,
         (
             'File "/tmp/ipykernel_71/12.py", line 3',
             'File "<this notebook>", line 3',

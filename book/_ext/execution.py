@@ -1,40 +1,15 @@
-"""When notebooks are executed for the pages, and how a build fails.
-
-jupyter-cache compares code cells only. Here the rest of what decides an output,
-the helpers and the pinned packages, becomes part of the cache's address.
-"""
+"""When notebooks are executed for the pages, and how a build fails."""
 
 import asyncio
-import hashlib
+import contextlib
 import os
-import shutil
 from pathlib import Path
 
 import nbformat
+import notebook_cache
 import notebooks
-from jupyter_cache import get_cache
-from jupyter_cache.base import CacheBundleIn
 from myst_nb.core.execute.base import ExecutionError
 from sphinx.application import ENV_PICKLE_FILENAME
-
-OUTPUTS_DEPEND_ON = (
-    "helpers/**/*.py",
-    "helpers/**/*.css",
-    "helpers/**/*.js",
-    "book/_ext/notebooks.py",
-    "requirements.txt",
-    "constraints.txt",
-)
-
-
-def files_digest(root, patterns):
-    """Return a short digest of the names and contents of matching files."""
-    digest = hashlib.sha256()
-    paths = {path for pattern in patterns for path in root.glob(pattern)}
-    for path in sorted(paths):
-        digest.update(str(path.relative_to(root)).encode() + b"\0")
-        digest.update(path.read_bytes() + b"\0")
-    return digest.hexdigest()[:16]
 
 
 def choose_cache(app, config):
@@ -43,16 +18,46 @@ def choose_cache(app, config):
     The address is a setting that Sphinx compares with the last build's: when it
     differs, every notebook is read again, and executed since the cache is new.
     """
-    caches = Path(app.outdir).parent / ".jupyter_cache"
-    digest = files_digest(Path(app.srcdir), OUTPUTS_DEPEND_ON)
-    if caches.is_dir():
-        for old in caches.iterdir():
-            if old.name != digest and old.is_dir():
-                shutil.rmtree(old)
-    config.nb_execution_cache_path = str(caches / digest)
+    address = notebook_cache.address(Path(app.srcdir))
+    config.nb_execution_cache_path = str(address)
     config.nb_execution_timeout = notebooks.CELL_SECONDS
     # The kernels of a build draw all frames of a figure, others only one.
     os.environ["MADE_TO_MEASURE_BUILD"] = "1"
+
+
+def open_cache(app):
+    """Return the cache of this build, or None if nothing is executed."""
+    if app.config.nb_execution_mode != "cache":
+        return None
+    return notebook_cache.open_cache(Path(app.config.nb_execution_cache_path))
+
+
+def notebooks_among(env, docnames):
+    """Yield name, path and content of each document that is a notebook."""
+    for docname in docnames:
+        path = Path(env.doc2path(docname))
+        if path.suffix != ".ipynb":
+            continue
+        # MyST-NB reads it as well, and names it if that cannot be done.
+        with contextlib.suppress(ValueError, nbformat.ValidationError):
+            yield docname, path, notebooks.read(path)
+
+
+def find_new_outputs(app, env, added, changed, removed):
+    """Name the pages whose outputs are gone from the cache, or newer.
+
+    Sphinx looks at the notebook alone, which may have stayed the same.
+    """
+    if (cache := open_cache(app)) is None:
+        return []
+    known = set(env.all_docs) & env.found_docs
+    outdated = []
+    for docname, _, notebook in notebooks_among(env, known):
+        record = notebook_cache.find(cache, notebook)
+        read_at = env.all_docs[docname] / 1e6
+        if record is None or record.data["executed_at"] > read_at:
+            outdated.append(docname)
+    return outdated
 
 
 def execute_ahead(app, env, docnames):
@@ -61,31 +66,18 @@ def execute_ahead(app, env, docnames):
     MyST-NB would do it one by one. It then finds everything in the cache,
     except for pages in Markdown that have cells.
     """
-    if app.config.nb_execution_mode != "cache":
+    if (cache := open_cache(app)) is None:
         return
-    cache = get_cache(app.config.nb_execution_cache_path)
 
-    def is_missing(path):
-        try:
-            cache.match_cache_notebook(notebooks.read(path))
-        except KeyError:
-            return True
-        except (ValueError, nbformat.ValidationError):
-            pass  # MyST-NB reads it as well, and names it
-        return False
-
-    def keep(path, notebook, seconds):
-        data = {"execution_seconds": seconds}
-        bundle = CacheBundleIn(notebook, str(path), data=data)
-        # Notebooks with the same cells have one place in the cache.
-        cache.cache_notebook_bundle(
-            bundle, check_validity=False, overwrite=True
-        )
+    def keep(path, notebook):
+        notebook_cache.keep(cache, path, notebook)
         return "executed"
 
-    paths = [Path(env.doc2path(name)) for name in docnames]
-    paths = [path for path in paths if path.suffix == ".ipynb"]
-    missing = [path for path in paths if is_missing(path)]
+    missing = [
+        path
+        for _, path, notebook in notebooks_among(env, docnames)
+        if notebook_cache.find(cache, notebook) is None
+    ]
     if failures := asyncio.run(notebooks.execute_all(missing, keep)):
         raise SystemExit("\n\n".join([*failures, "The book is not built."]))
 
@@ -116,6 +108,7 @@ def end_with_the_failed_cell(app, exception):
 
 def setup(app):
     app.connect("config-inited", choose_cache)
+    app.connect("env-get-outdated", find_new_outputs)
     app.connect("env-before-read-docs", execute_ahead)
     app.connect("doctree-read", leave_out_widget_state)
     app.connect("build-finished", forget_a_build_with_warnings)

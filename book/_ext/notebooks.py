@@ -13,7 +13,9 @@ import argparse
 import asyncio
 import contextlib
 import copy
+import functools
 import hashlib
+import json
 import re
 import signal
 import sys
@@ -28,10 +30,14 @@ from nbclient.exceptions import (
     DeadKernelError,
 )
 from nbclient.util import ensure_async
+from tqdm import tqdm
 from tracebacks import shorten
 
 ROOT = Path(__file__).parents[2]
 BOOK = ROOT / "book"
+SECONDS = ROOT / "_build" / "notebook-seconds.json"
+# Far above what a slow and busy machine needs: 10 for a kernel, 60 for a cell.
+KERNEL_SECONDS = 120
 CELL_SECONDS = 300
 AT_ONCE = 2  # each takes about 1 GB of memory
 
@@ -54,6 +60,8 @@ SUBSTITUTES = [
     # What a carriage return has overwritten, as in a progress bar
     (r"(?m)^.*\r(?=[^\n])", ""),
     (r"(?<= at )0x[0-9a-fA-F]+", "0x..."),
+    # Links from page to page, which only a build makes
+    (r'<a href="[\w/.-]+\.html">([^<]*)</a>', r"\1"),
     (
         START_OF_PATH + ON_ONE_LINE + r"ipykernel_\d+[\\/]\d+\.py",
         "<this notebook>",
@@ -201,14 +209,16 @@ class CellFailed(Exception):
     """A cell raised what it was not meant to raise, or did not end."""
 
 
-async def execute(notebook, folder):
+async def execute(notebook, folder, after_cell=lambda: None):
     """Execute all cells in a new kernel that works in `folder`."""
     client = NotebookClient(
         notebook,
         kernel_name="python3",
         # Its warnings are about the network, not about the notebook.
         extra_arguments=["--log-level=ERROR"],
+        startup_timeout=KERNEL_SECONDS,
         timeout=CELL_SECONDS,
+        iopub_timeout=KERNEL_SECONDS,
         record_timing=False,  # it would be part of a cache's key
         resources={"metadata": {"path": str(folder)}},
     )
@@ -232,6 +242,7 @@ async def execute(notebook, folder):
             except DeadKernelError:
                 reason = "The kernel died."
             else:
+                after_cell()
                 continue
             raise CellFailed(f"Code cell {count}:\n\n{cell.source}\n\n{reason}")
 
@@ -239,32 +250,127 @@ async def execute(notebook, folder):
 async def execute_all(paths, keep):
     """Execute notebooks, two at a time; return the failures.
 
-    `keep(path, notebook, seconds)` is called with each that was executed, and
-    returns a word for what it has done with it.
+    `keep(path, notebook)` is called with each that was executed, and returns a
+    word for what it has done with it.
     """
     turns = asyncio.Semaphore(AT_ONCE)
     failures = []
+    progress = Progress(paths)
 
     async def execute_one(path):
         async with turns:
-            print(f"{name_of(path)}: executing ...", flush=True)
+            progress.begin(path)
             start = time.monotonic()
             notebook = read(path)
+            advance = functools.partial(progress.advance, path, notebook)
             try:
-                await execute(notebook, path.parent)
+                await execute(notebook, path.parent, advance)
             except CellFailed as failure:
                 failures.append(f"{name_of(path)} failed. {failure}")
                 outcome = "FAILED"
             else:
-                outcome = keep(path, notebook, time.monotonic() - start)
-            seconds = time.monotonic() - start
-            print(f"{name_of(path)}: {outcome}, {seconds:.1f} s", flush=True)
+                outcome = keep(path, notebook)
+                write_seconds({path: time.monotonic() - start})
+            progress.end(path, outcome, time.monotonic() - start)
 
-    await asyncio.gather(*(execute_one(path) for path in paths))
+    try:
+        await asyncio.gather(*(execute_one(path) for path in progress.paths))
+    finally:
+        progress.close()
     return failures
 
 
-def store(path, notebook, seconds):
+class Progress:
+    """Says how far an execution is, and about how long it still takes.
+
+    In a terminal it is a bar, in a log a line for each notebook.
+    """
+
+    def __init__(self, paths):
+        self.seconds = expected_seconds(paths)
+        self.paths = slowest_first(paths)
+        self.started = time.monotonic()
+        self.ended = 0
+        self.bar = tqdm(
+            total=sum(self.seconds.values()),
+            disable=None,  # where nobody looks
+            bar_format="{percentage:3.0f}% |{bar}| {desc}",
+            file=sys.stdout,
+        )
+        self.done = 0
+
+    def say(self, text):
+        self.bar.write(text, file=sys.stdout)
+        sys.stdout.flush()
+
+    def left(self):
+        """Return about how long it still takes, in words."""
+        if not self.done:
+            return ""
+        spent = time.monotonic() - self.started
+        left = spent * (self.bar.total - self.done) / self.done
+        return f"about {left:.0f} s left"
+
+    def begin(self, path):
+        if self.bar.disable:
+            self.say(f"{name_of(path)}: executing ...")
+
+    def advance(self, path, notebook):
+        step = self.seconds[path] / len(notebook.cells)
+        self.done += step
+        self.bar.set_description_str(self.left(), refresh=False)
+        self.bar.update(step)
+
+    def end(self, path, outcome, seconds):
+        self.ended += 1
+        count = f"{self.ended} of {len(self.paths)}"
+        left = self.left() if self.ended < len(self.paths) else ""
+        said = [f"{name_of(path)}: {outcome}", f"{seconds:.1f} s ({count})"]
+        self.say(", ".join([*said, left] if left else said))
+
+    def close(self):
+        self.bar.close()
+
+
+def read_seconds():
+    """Return how long the book's notebooks took last time, by their paths."""
+    if not SECONDS.exists():
+        return {}
+    seconds = json.loads(SECONDS.read_text("utf-8"))
+    return {
+        ROOT / name: value
+        for name, value in seconds.items()
+        if (ROOT / name).exists()
+    }
+
+
+def write_seconds(measured):
+    """Remember how long some of the book's notebooks took."""
+    seconds = read_seconds() | measured
+    lines = {
+        path.relative_to(ROOT).as_posix(): round(value, 1)
+        for path, value in sorted(seconds.items())
+        if path.is_relative_to(BOOK)
+    }
+    write_if_changed(SECONDS, json.dumps(lines, indent=1) + "\n")
+
+
+def expected_seconds(paths):
+    """Return how long notebooks will take: as last time, or by their size."""
+    known = read_seconds()
+    sizes = {path: path.stat().st_size for path in {*known, *paths}}
+    timed = sum(known.values())
+    rate = timed / sum(sizes[path] for path in known) if timed else 1e-4
+    return {path: known.get(path, rate * sizes[path]) for path in paths}
+
+
+def slowest_first(paths):
+    """Return notebooks in an order in which two workers end together."""
+    seconds = expected_seconds(paths)
+    return sorted(paths, key=lambda path: (-seconds[path], path))
+
+
+def store(path, notebook):
     """Store a notebook that was executed; say whether it changed."""
     changed = write_if_changed(path, as_text(normalise(notebook)))
     return "stored" if changed else "unchanged"

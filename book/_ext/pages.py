@@ -9,8 +9,8 @@ import shutil
 from pathlib import Path
 
 from docutils import nodes
-from execution import files_digest
 from myst_nb.sphinx_ import HideCodeCellNode
+from notebook_cache import files_digest
 
 # 4 MB of the site, which opening a page never asks for. The icons are drawn in
 # book.css.
