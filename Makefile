@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help book test bench lab notebooks components lint format lock clean
+.PHONY: help book test robust bench lab notebooks components lint format lock clean
 
 # The chapters are about TensorFlow, whatever a shell or ~/.keras chooses.
 export KERAS_BACKEND := tensorflow
@@ -43,6 +43,11 @@ test: $(TEST_READY) ## Run every test: the notebooks, the site, the helpers
 	if [ -n "$$failed" ]; then \
 	  echo "make test FAILED in: $${failed#, }."; exit 1; fi; \
 	echo "make test: everything passed."
+
+# PATHS="book/losses.ipynb ..." limits it to some notebooks or tests; NEWEST=1
+# takes the newest TensorFlow and Keras in place of other arithmetics.
+robust: $(TEST_READY) ## Compare the notebooks under other arithmetics
+	@.venv/bin/python book/_ext/robust.py $(if $(NEWEST),--newest) $(PATHS)
 
 # Figures to compare by eye: nothing fails because a machine is slow.
 bench: $(TEST_READY) book ## Measure what readers wait for; asserts nothing
