@@ -49,9 +49,11 @@ test: $(TEST_READY) ## Run every test: the notebooks, the site, the helpers
 robust: $(TEST_READY) ## Compare the notebooks under other arithmetics
 	@.venv/bin/python book/_ext/robust.py $(if $(NEWEST),--newest) $(PATHS)
 
-# Figures to compare by eye: nothing fails because a machine is slow.
-bench: $(TEST_READY) book ## Measure what readers wait for; asserts nothing
+# Figures to compare by eye: nothing fails because a machine is slow. The book
+# is built from nothing on the way, so that what is in _build is lost.
+bench: $(TEST_READY) ## Measure what one waits for; asserts nothing
 	@.venv/bin/python tests/chromium.py
+	@PYTHONPATH=book/_ext .venv/bin/python tests/benchmarks/measure_book.py
 	@.venv/bin/python -m pytest tests/benchmarks -o python_files='bench_*.py' \
 	  --benchmark-only --benchmark-disable-gc --benchmark-sort=name \
 	  --benchmark-columns=min,median,max,rounds \

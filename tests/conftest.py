@@ -2,9 +2,17 @@
 
 import helpers  # noqa: F401  Before TensorFlow, which it keeps quiet.
 
+import functools
+import http.server
+import threading
+
 import chromium as chromium_finder
 import pytest
-from playwright.sync_api import sync_playwright
+from playwright.sync_api import expect, sync_playwright
+from site_pages import DESKTOP, PAGES, SITE
+
+# Far above what a slow and busy machine needs.
+expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +35,32 @@ def browser(chromium):
         )
         yield browser
         browser.close()
+
+
+class QuietHandler(http.server.SimpleHTTPRequestHandler):
+    """Serves the site without a line on the screen for each file."""
+
+    def log_message(self, *arguments):
+        pass
+
+
+@pytest.fixture(scope="module")
+def site():
+    """Serve the built site; return its address."""
+    assert PAGES, "There is no site to test: run make book."
+    handler = functools.partial(QuietHandler, directory=str(SITE))
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    yield f"http://127.0.0.1:{server.server_port}/"
+    server.shutdown()
+    server.server_close()
+    thread.join()
+
+
+@pytest.fixture(scope="module")
+def at_desk(browser, site):
+    """Open tabs as on a laptop that prefers light pages."""
+    context = browser.new_context(viewport=DESKTOP, color_scheme="light")
+    yield context
+    context.close()

@@ -5,31 +5,18 @@ All pages of `_build/html` are opened in a real Chromium, over a server on this
 machine and as files. `make test` builds them before.
 """
 
-import functools
 import gzip
-import http.server
 import re
-import threading
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-import axe_playwright_python
 import pytest
 from playwright.sync_api import expect
+from site_pages import DESKTOP, PAGES, SITE
 from test_plotting import contrast
-
-SITE = Path(__file__).parents[1] / "_build" / "html"
-AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
-NO_PAGES = {"index.html", "search.html", "genindex.html"}
-PAGES = sorted(
-    path.relative_to(SITE).as_posix()
-    for path in SITE.rglob("*.html")
-    if path.name not in NO_PAGES and "_static" not in path.parts
-)
 
 MOST_PAGE_BYTES = 250_000
 MOST_LOADED_BYTES = 400_000
-DESKTOP = {"width": 1280, "height": 900}
 PHONE = {"width": 390, "height": 844}
 
 CONTROLS = "figure.explorer :is(input, select)"
@@ -72,27 +59,6 @@ SWEEP = """control => {
 }"""
 
 
-class QuietHandler(http.server.SimpleHTTPRequestHandler):
-    """Serves the site without a line on the screen for each file."""
-
-    def log_message(self, *arguments):
-        pass
-
-
-@pytest.fixture(scope="module")
-def site():
-    """Serve the built site; return its address."""
-    assert PAGES, "There is no site to test: run make book."
-    handler = functools.partial(QuietHandler, directory=str(SITE))
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/"
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
 class Watch:
     """What went wrong in a tab, and what it has loaded.
 
@@ -127,14 +93,6 @@ class Watch:
         path = SITE / urlsplit(address).path
         if response.ok and path.is_file():
             self.loaded.append(path)
-
-
-@pytest.fixture(scope="module")
-def at_desk(browser, site):
-    """Open tabs as on a laptop that prefers light pages."""
-    context = browser.new_context(viewport=DESKTOP, color_scheme="light")
-    yield context
-    context.close()
 
 
 @pytest.fixture(scope="module")
@@ -178,18 +136,6 @@ def gzipped(paths):
 def label_of(control):
     """Return what a reader sees next to a control."""
     return control.evaluate("e => [...e.labels].map(l => l.innerText).join()")
-
-
-def serious_violations(page):
-    """Return what axe-core finds that keeps people from reading a page."""
-    page.evaluate(AXE.read_text("utf-8"))
-    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    return [
-        f"{violation['id']} ({violation['impact']}): "
-        + "; ".join(str(node["target"]) for node in violation["nodes"])
-        for violation in found["violations"]
-        if violation["impact"] in ("serious", "critical")
-    ]
 
 
 # --- Each page at a desk ----------------------------------------------------
@@ -327,19 +273,6 @@ def test_page_asks_no_other_host_and_has_no_errors(desk):
     """Also not while the tests above moved its controls."""
     assert desk.foreign == []
     assert desk.errors == []
-
-
-@pytest.mark.parametrize("mode", ["light", "dark"])
-@pytest.mark.parametrize("name", PAGES or ["no page"])
-def test_page_is_accessible(at_desk, site, name, mode):
-    """By the rules of axe-core, in the colours that the reader prefers."""
-    page = at_desk.new_page()
-    page.emulate_media(color_scheme=mode, reduced_motion="reduce")
-    page.goto(site + name)
-    assert page.locator("html").get_attribute("data-theme") == mode
-    violations = serious_violations(page)
-    page.close()
-    assert violations == []
 
 
 # --- Each page on a phone ---------------------------------------------------
@@ -510,14 +443,6 @@ def test_search_finds_a_word(browser, site, life):
     context.close()
     assert watch.foreign == []
     assert watch.errors == []
-
-
-@pytest.mark.parametrize("mode", ["light", "dark"])
-def test_results_of_a_search_are_accessible(tab, site, mode):
-    tab.emulate_media(color_scheme=mode)
-    tab.goto(f"{site}search.html?q=Huber")
-    tab.locator("#search-results li a").first.wait_for()
-    assert serious_violations(tab) == []
 
 
 def test_switch_makes_pages_and_figures_dark(browser, site):

@@ -141,7 +141,9 @@ def newest():
     # What these two need may be newer than our pins, and is left to pip.
     free = r"(?m)^(tensorflow|keras|numpy|scipy|scikit-learn)([\w-]*)==[^\s;]+"
     wanted = [
-        re.sub(free, r"\1\2", re.sub(r"(?m)^-c.*$", "", path.read_text()))
+        re.sub(
+            free, r"\1\2", re.sub(r"(?m)^-c.*$", "", path.read_text("utf-8"))
+        )
         for path in (ROOT / "requirements.txt", ROOT / "tests/requirements.txt")
     ]
     requirements = folder / "requirements.txt"
