@@ -647,6 +647,43 @@ def test_store_says_which_cell_failed_and_stores_nothing(tmp_path, capsys):
     assert path.read_bytes() == before
 
 
+@pytest.fixture
+def small_book(tmp_path, monkeypatch):
+    """Three notebooks of known sizes, and how long two of them took."""
+    monkeypatch.setattr(notebooks, "ROOT", tmp_path)
+    monkeypatch.setattr(notebooks, "BOOK", tmp_path)
+    monkeypatch.setattr(notebooks, "SECONDS", tmp_path / "seconds.json")
+    monkeypatch.chdir(tmp_path)
+    paths = []
+    for name, lines in (("large", 30), ("middle", 20), ("small", 1)):
+        cells = [new_code_cell("1 + 1") for _ in range(lines)]
+        paths.append(tmp_path / f"{name}.ipynb")
+        paths[-1].write_text(notebooks.as_text(notebook_of(*cells)))
+    return paths
+
+
+def test_slowest_notebooks_come_first(small_book):
+    large, middle, small = small_book
+    assert notebooks.slowest_first([small, middle, large]) == small_book
+    notebooks.write_seconds({small: 90.0, large: 3.0})
+    # What was not measured yet takes its share by its size.
+    assert notebooks.slowest_first(small_book) == [small, middle, large]
+    assert 3 < notebooks.expected_seconds(small_book)[middle] < 90
+    large.unlink()
+    assert set(notebooks.read_seconds()) == {small}
+
+
+def test_log_says_how_far_it_is_and_how_long_it_takes(small_book, capsys):
+    assert notebooks.main(["store", *map(str, small_book)]) == 0
+    said = capsys.readouterr().out.splitlines()
+    ended = [line for line in said if "stored" in line]
+    assert re.fullmatch(
+        r"\w+\.ipynb: stored, [\d.]+ s \(1 of 3\), about \d+ s left", ended[0]
+    )
+    assert re.fullmatch(r"\w+\.ipynb: stored, [\d.]+ s \(3 of 3\)", ended[2])
+    assert set(notebooks.read_seconds()) == set(small_book)
+
+
 @pytest.mark.filterwarnings("ignore::nbformat.warnings.DuplicateCellId")
 def test_tidy_checks_and_mends(tmp_path):
     path = tmp_path / "a.ipynb"

@@ -63,20 +63,24 @@ def arithmetics():
     return ways
 
 
+def environment(settings):
+    """Return the environment of a run, in which a figure has one frame."""
+    return os.environ | settings | {"MADE_TO_MEASURE_BUILD": "0"}
+
+
 def execute(python, paths, settings):
     """Execute notebooks and tests; return what `read_report` finds."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         options = "--nbval -n 2 --dist loadscope --no-loadscope-reorder"
-        # Only what is compared: no frames, and nothing kept for the pages.
-        environment = os.environ | settings | {"MADE_TO_MEASURE_BUILD": "0"}
         process = subprocess.run(
             [
-                *(python, "-m", "pytest", *options.split()),
+                *(python, "-m", "pytest", "-c", "pyproject.toml"),
+                *options.split(),
                 *(f"--junitxml={report}", *paths),
             ],
             cwd=ROOT,
-            env=environment,
+            env=environment(settings),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -148,7 +152,7 @@ def newest():
     ]
     requirements = folder / "requirements.txt"
     requirements.write_text("\n".join(wanted).replace("-e .", f"-e {ROOT}"))
-    pip = [python, "-m", "pip", "install", "--quiet", "--upgrade"]
+    pip = [python, "-m", "pip", "install", "-qq", "--upgrade"]
     subprocess.run([*pip, "-r", requirements], check=True)
     return python
 
