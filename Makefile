@@ -38,8 +38,8 @@ test: $(TEST_READY) ## Run every test: the notebooks, the site, the helpers
 	.venv/bin/python -m pytest --nbval -n 2 --dist loadscope \
 	  --no-loadscope-reorder book || failed="$$failed, the notebooks"; \
 	$(MAKE) --no-print-directory book || failed="$$failed, the site"; \
-	.venv/bin/python -m pytest -n 2 --dist loadfile tests \
-	  || failed="$$failed, tests/"; \
+	.venv/bin/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder \
+	  tests || failed="$$failed, tests/"; \
 	if [ -n "$$failed" ]; then \
 	  echo "make test FAILED in: $${failed#, }."; exit 1; fi; \
 	echo "make test: everything passed."
