@@ -23,17 +23,17 @@ LEAVE_ONE_OF_EACH_LOOK = """() => {
     return /, 0\\)$/.test(colour) && element.parentElement
       ? ground(element.parentElement) : colour;
   };
-  const looks = new Map();
+  const looks = new Set();
+  const repeated = [];
   for (const word of document.querySelectorAll(".highlight pre span")) {
-    if (!word.checkVisibility() || !word.textContent.trim()) continue;
     const { color, fontWeight, fontSize } = getComputedStyle(word);
     const look = [word.className, color, fontWeight, fontSize, ground(word)]
       .join();
-    looks.set(look, [...looks.get(look) ?? [], word]);
+    const unseen = !word.checkVisibility() || !word.textContent.trim();
+    if (unseen || looks.has(look)) repeated.push(word);
+    else looks.add(look);
   }
-  for (const [, ...others] of looks.values()) {
-    for (const word of others) word.replaceWith(word.textContent);
-  }
+  for (const word of repeated) word.replaceWith(word.textContent);
 }"""
 
 

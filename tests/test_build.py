@@ -55,6 +55,14 @@ def draw(ax, slope=1):
 
 explore(draw, alt="A line.", slope=(0, 3))"""
 
+SHOWN_TWICE = """\
+from IPython.display import display
+
+shown = display("first", display_id=True)
+print("between", end="")
+print(" and on")
+shown.update("second")"""
+
 PAGE_WITH_CELL = """\
 ---
 jupytext:
@@ -80,7 +88,7 @@ class SmallBook:
     """A copy of the project with a book that is built in seconds."""
 
     folder: Path
-    first_page: str = ""
+    first_pages: dict = dataclasses.field(default_factory=dict)
 
     def start(self, *command, **settings):
         """Start a command in the project, or a build as `make book` does."""
@@ -115,10 +123,10 @@ class SmallBook:
         process = self.run("book/_ext/notebooks.py", "store")
         assert process.returncode == 0, process.stdout
 
-    def verify(self):
-        """Let nbval execute and compare the notebooks, as `make test` does."""
+    def verify(self, path):
+        """Let nbval execute and compare notebooks, as `make test` does."""
         options = "--nbval -n 2 --dist loadscope --no-loadscope-reorder"
-        return self.run("-m", "pytest", *options.split(), "book")
+        return self.run("-m", "pytest", *options.split(), path)
 
     def executed(self):
         """Return which notebooks have been executed so far."""
@@ -155,7 +163,8 @@ def make_small_book(folder):
     book.path("_toc.yml").write_text(TABLE_OF_CONTENTS)
     book.path("book/intro.md").write_text(PAGE_WITH_CELL.format(cell=FIGURE))
     write_notebook(book.path("book/one.ipynb"), "one", FIGURE)
-    write_notebook(book.path("book/two.ipynb"), "two", "1 + 1", "!echo hello")
+    cells = ("1 + 1", "!echo hello", SHOWN_TWICE)
+    write_notebook(book.path("book/two.ipynb"), "two", *cells)
     return book
 
 
@@ -168,7 +177,7 @@ def built(tmp_path_factory):
     book = make_small_book(tmp_path_factory.mktemp("built"))
     process = book.build()
     assert process.returncode == 0, process.stdout
-    book.first_page = book.page("one")
+    book.first_pages = {name: book.page(name) for name in ("one", "two")}
     return book
 
 
@@ -200,8 +209,8 @@ def test_first_build_executes_every_notebook_once(built):
 
 
 def test_page_without_address_has_no_launch_buttons(built):
-    assert "launch-buttons" not in built.first_page
-    assert "mybinder.org" not in built.first_page
+    assert "launch-buttons" not in built.first_pages["one"]
+    assert "mybinder.org" not in built.first_pages["one"]
 
 
 @pytest.mark.parametrize("name", ["one", "intro"])
@@ -244,14 +253,6 @@ def test_page_of_a_notebook_has_launch_buttons_once_there_is_an_address(
 
 # --- A book that nbval has executed -----------------------------------------
 
-SHOWN_TWICE = """\
-from IPython.display import display
-
-shown = display("first", display_id=True)
-print("between", end="")
-print(" and on")
-shown.update("second")"""
-
 
 def without_what_changes(page):
     """Return a page without the versions of its style sheets and scripts."""
@@ -260,48 +261,39 @@ def without_what_changes(page):
 
 @pytest.fixture(scope="module")
 def verified(tmp_path_factory):
-    """A small book built alone, and once more after nbval; the four pages."""
+    """A small book built from what nbval has executed."""
     book = make_small_book(tmp_path_factory.mktemp("verified"))
-    write_notebook(book.path("book/two.ipynb"), "two", SHOWN_TWICE)
     book.store()
-    pages = []
-    for prepare in (lambda: None, book.verify):
-        shutil.rmtree(book.path("_build"))
-        prepare()
-        before = book.executed()
-        process = book.build()
-        assert process.returncode == 0, process.stdout
-        pages.append([book.page(name) for name in ("one", "two")])
-    return book, book.executed()[len(before) :], pages
+    process = book.verify("book")
+    assert process.returncode == 0, process.stdout
+    process = book.build()
+    assert process.returncode == 0, process.stdout
+    return book
 
 
 def test_what_nbval_has_executed_the_build_does_not(verified):
-    assert verified[1] == []
+    once_to_store_and_once_by_nbval = ["one", "one", "two", "two"]
+    assert sorted(verified.executed()) == once_to_store_and_once_by_nbval
 
 
-def test_page_from_nbval_is_the_page_that_a_build_makes(verified):
-    for alone, after_nbval in zip(*verified[2], strict=True):
-        assert without_what_changes(after_nbval) == without_what_changes(alone)
-    assert '"labels":[["0","1","2","3"]]' in verified[2][1][0]
+@pytest.mark.parametrize("name", ["one", "two"])
+def test_page_from_nbval_is_the_page_that_a_build_makes(verified, built, name):
+    ours = without_what_changes(verified.page(name))
+    assert ours == without_what_changes(built.first_pages[name])
 
 
-def test_page_follows_a_later_run_of_nbval(verified):
-    book, _, _ = verified
-    path = book.path("book/one.ipynb")
-    record = path.read_text()
-    before = book.page("one")
-    # Another output of the same code, as another processor would give it.
-    path.write_text(record.replace('"text/plain"', '"text/latex"'))
-    process = book.verify()
-    assert process.returncode == 1
-    path.write_text(record)
-    executed = book.executed()
-    assert book.build().returncode == 0
-    # What was found different is gone from the cache, and executed anew.
-    assert book.executed()[len(executed) :] == ["one"]
-    assert without_what_changes(book.page("one")) == without_what_changes(
-        before
-    )
+def test_what_nbval_has_found_different_is_executed_anew(verified):
+    """Though a page of it is there, and its text is as before."""
+    path = verified.path("book/one.ipynb")
+    stored, page = path.read_text(), verified.page("one")
+    path.write_text(stored.replace("Figure: A", "Figure: No"))
+    assert "FAILED book/one" in verified.verify("book/one.ipynb").stdout
+    path.write_text(stored)
+    before = verified.executed()
+    assert verified.build().returncode == 0
+    assert verified.executed()[len(before) :] == ["one"]
+    ours = without_what_changes(verified.page("one"))
+    assert ours == without_what_changes(page)
 
 
 # --- A book with faults -----------------------------------------------------
