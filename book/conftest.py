@@ -23,6 +23,8 @@ from nbval import kernel, plugin
 
 ADDRESS = notebook_cache.address(notebooks.ROOT)
 FRAMES = notebooks.ROOT / "tests" / "frames_drawn_twice.py"
+# `make robust` says 0: it wants no frames, and its runs are not for the pages.
+FOR_THE_PAGES = os.environ.get("MADE_TO_MEASURE_BUILD", "1") == "1"
 
 
 def pytest_configure(config):
@@ -83,8 +85,7 @@ ask = kernel.RunningKernel.execute_cell_input
 def start_with_frames(notebook_file):
     """Start a kernel that draws all frames of a figure, as a build does."""
     with pytest.MonkeyPatch.context() as patch:
-        if "MADE_TO_MEASURE_BUILD" not in os.environ:
-            patch.setenv("MADE_TO_MEASURE_BUILD", "1")
+        patch.setenv("MADE_TO_MEASURE_BUILD", "1" if FOR_THE_PAGES else "0")
         start(notebook_file)
     client = notebook_file.kernel.kc
     code = f"__import__('runpy').run_path({str(FRAMES)!r})"
@@ -126,7 +127,8 @@ def stop_and_keep(notebook_file):
     """Stop the kernel, and keep what was found equal for the pages."""
     stop(notebook_file)
     outcomes = getattr(notebook_file, "outcomes", Counter())
-    if not outcomes or not notebook_file.path.is_relative_to(notebooks.BOOK):
+    of_the_book = notebook_file.path.is_relative_to(notebooks.BOOK)
+    if not (outcomes and of_the_book and FOR_THE_PAGES):
         return
     cache = notebook_cache.open_cache(ADDRESS)
     if outcomes.total() > outcomes["passed"]:
@@ -172,7 +174,7 @@ def pytest_runtest_logreport(report):
 
 def pytest_sessionfinish(session):
     """Remember how long the notebooks took, for the next time."""
-    if not hasattr(session.config, "workerinput"):
+    if FOR_THE_PAGES and not hasattr(session.config, "workerinput"):
         root = session.config.rootpath
         notebooks.write_seconds(
             {root / name: value for name, value in seconds.items()}

@@ -123,10 +123,10 @@ class SmallBook:
         process = self.run("book/_ext/notebooks.py", "store")
         assert process.returncode == 0, process.stdout
 
-    def verify(self, path):
+    def verify(self, path, **settings):
         """Let nbval execute and compare notebooks, as `make test` does."""
         options = "--nbval -n 2 --dist loadscope --no-loadscope-reorder"
-        return self.run("-m", "pytest", *options.split(), path)
+        return self.run("-m", "pytest", *options.split(), path, **settings)
 
     def executed(self):
         """Return which notebooks have been executed so far."""
@@ -280,6 +280,18 @@ def test_what_nbval_has_executed_the_build_does_not(verified):
 def test_page_from_nbval_is_the_page_that_a_build_makes(verified, built, name):
     ours = without_what_changes(verified.page(name))
     assert ours == without_what_changes(built.first_pages[name])
+
+
+def test_run_of_make_robust_leaves_the_pages_alone(verified):
+    """It has no frames, and another arithmetic."""
+    page, before = verified.page("one"), verified.executed()
+    process = verified.verify("book/one.ipynb", MADE_TO_MEASURE_BUILD="0")
+    assert process.returncode == 0, process.stdout
+    assert verified.build().returncode == 0
+    assert verified.executed()[len(before) :] == ["one"]  # by nbval alone
+    ours = without_what_changes(verified.page("one"))
+    assert ours == without_what_changes(page)
+    assert '"labels":[["0","1","2","3"]]' in ours
 
 
 def test_what_nbval_has_found_different_is_executed_anew(verified):
