@@ -270,13 +270,29 @@ def asleep(y_true, y_pred):
     time.sleep(3)
 
 
-@pytest.mark.parametrize("loss", [forever, forever_and_stubborn, asleep])
-def test_a_component_that_hangs_is_given_up(monkeypatch, loss):
-    monkeypatch.setattr(runner, "TIME_LIMIT", 0.5)
+def forever_in_keras(y_true, y_pred):
+    while keras.ops.any(y_true == y_true):
+        keras.ops.add(y_true, y_pred)
+
+
+NEVER_ENDS = [
+    (forever, "computing for 0.5 seconds", "`forever`: `"),
+    (forever_and_stubborn, "computing for 0.5 seconds", "`forever_and_stub"),
+    (forever_in_keras, "computing for 0.5 seconds", "`forever_in_keras`: `"),
+    (asleep, "1 seconds", "`asleep`: `time.sleep(3)`."),
+]
+
+
+@pytest.mark.parametrize(("loss", "how_long", "where"), NEVER_ENDS)
+def test_a_component_that_hangs_is_given_up(monkeypatch, loss, how_long, where):
+    monkeypatch.setattr(runner, "COMPUTING_LIMIT", 0.5)
+    monkeypatch.setattr(runner, "WAITING_LIMIT", 600 if loss != asleep else 1)
     report = contracts.check_loss(loss)
     first = report.results[0]
     assert first.status == "failed"
-    assert first.message == "It had not ended after 0.5 seconds."
+    start = f"It had not ended after {how_long}, in line "
+    assert first.message.startswith(start)
+    assert where in first.message
     assert "while True" in first.hint
     for result in report.results[1:]:
         assert result.status == "skipped"
@@ -285,7 +301,7 @@ def test_a_component_that_hangs_is_given_up(monkeypatch, loss):
 
 @pytest.mark.parametrize("loss", [forever, forever_and_stubborn])
 def test_a_loop_that_hangs_is_stopped(monkeypatch, loss):
-    monkeypatch.setattr(runner, "TIME_LIMIT", 0.3)
+    monkeypatch.setattr(runner, "COMPUTING_LIMIT", 0.3)
     before = threading.active_count()
     contracts.check_loss(loss)
     for _ in range(200):
