@@ -88,9 +88,10 @@ def start_with_frames(notebook_file):
         patch.setenv("MADE_TO_MEASURE_BUILD", "1" if FOR_THE_PAGES else "0")
         start(notebook_file)
     client = notebook_file.kernel.kc
-    code = f"__import__('runpy').run_path({str(FRAMES)!r})"
-    reply = client.execute_interactive(code, silent=True)
-    assert reply["content"]["status"] == "ok", reply["content"]
+    if FOR_THE_PAGES:
+        code = f"__import__('runpy').run_path({str(FRAMES)!r})"
+        reply = client.execute_interactive(code, silent=True)
+        assert reply["content"]["status"] == "ok", reply["content"]
     executed = notebooks.read(notebook_file.path)
     reply = client.kernel_info(reply=True, timeout=notebooks.KERNEL_SECONDS)
     executed.metadata["language_info"] = reply["content"]["language_info"]

@@ -2,7 +2,9 @@
 
     python tests/chromium.py
 
-The first that starts is taken: $CHROMIUM, one on PATH, Playwright's own.
+The first that starts is taken: $CHROMIUM, one on PATH, Playwright's own. The
+same engine without a window to draw, as Playwright takes it too, opens a page
+in less than half of the time, and is looked for first.
 """
 
 import os
@@ -12,7 +14,13 @@ import sys
 
 from playwright.sync_api import sync_playwright
 
-NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+NAMES = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "chrome",
+)
 
 
 def playwrights_own():
@@ -58,7 +66,9 @@ def ways_to_install():
     else:
         return
     yield [*become_root, "apt-get", "update", "-qq"]
-    yield [*become_root, "apt-get", "install", "-y", "-qq", "chromium"]
+    # Not every release has the first.
+    for name in ("chromium-headless-shell", "chromium"):
+        yield [*become_root, "apt-get", "install", "-y", "-qq", name]
     # Playwright's download may have worked, and only lack system libraries.
     yield [*playwright, "--with-deps", "chromium"]
 

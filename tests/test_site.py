@@ -43,19 +43,42 @@ SWEEP = """control => {
     const below = top - figure.getBoundingClientRect().top;
     return [left, below, width, height].map(Math.round).join(" ");
   };
-  const seen = [];
+  const seen = { pictures: new Set(), boxes: new Set(), said: [], written: [] };
   for (let place = 0; place < count; place++) {
     put(place);
-    seen.push({
-      picture: picture.innerHTML,
-      boxes: `figure ${box(figure)}, picture ${box(picture)}, `
-        + `control ${box(control)}`,
-      said: control.getAttribute("aria-valuetext"),
-      written: value?.innerText.trim(),
-    });
+    seen.pictures.add(picture.innerHTML);
+    seen.boxes.add(`figure ${box(figure)}, picture ${box(picture)}, `
+      + `control ${box(control)}`);
+    seen.said.push(control.getAttribute("aria-valuetext"));
+    seen.written.push(value?.innerText.trim());
   }
   put(start);
-  return seen;
+  return { ...seen, pictures: seen.pictures.size, boxes: [...seen.boxes] };
+}"""
+
+# Moves the first control of each figure; tells which other figures changed.
+DISTURBED = """figures => {
+  const disturbed = [];
+  for (const figure of figures) {
+    const control = figure.querySelector("input, select");
+    if (!control) continue;  // a figure that only shows
+    const others = figures.filter(other => other !== figure);
+    const before = others.map(other => other.innerHTML);
+    const own = figure.innerHTML;
+    if (control.type === "checkbox") control.checked = !control.checked;
+    else if (control.type === "range") {
+      control.value = +control.value === +control.max ? 0 : control.max;
+    } else {
+      const last = control.options.length - 1;
+      control.selectedIndex = control.selectedIndex === last ? 0 : last;
+    }
+    control.dispatchEvent(new Event("input", { bubbles: true }));
+    if (figure.innerHTML === own) disturbed.push("does not move itself");
+    others.forEach((other, place) => {
+      if (other.innerHTML !== before[place]) disturbed.push(other.outerHTML);
+    });
+  }
+  return disturbed;
 }"""
 
 
@@ -205,11 +228,11 @@ def test_every_value_of_every_control_fits(desk):
     for control in desk.page.locator(CONTROLS).all():
         label = label_of(control)
         seen = control.evaluate(SWEEP)
-        assert len({each["picture"] for each in seen}) > 1, label
-        assert len({each["boxes"] for each in seen}) == 1, label
+        assert seen["pictures"] > 1, label
+        assert len(seen["boxes"]) == 1, label
         if control.get_attribute("type") == "range":
-            assert [e["said"] for e in seen] == [e["written"] for e in seen]
-            assert all(each["said"] for each in seen), label
+            assert seen["said"] == seen["written"]
+            assert all(seen["said"]), label
 
 
 def test_one_sees_that_a_control_changes_its_picture(desk):
@@ -219,23 +242,25 @@ def test_one_sees_that_a_control_changes_its_picture(desk):
             ".explorer-panels"
         )
         control.scroll_into_view_if_needed()
-        shots = {picture.screenshot()}
+        first = picture.screenshot()
         for move in MOVES[control.evaluate("e => e.type")]:
             control.evaluate(move)
             control.dispatch_event("input")
-            shots.add(picture.screenshot())
-        assert len(shots) > 1, label_of(control)
+            if picture.screenshot() != first:
+                break
+        else:
+            pytest.fail(f"It changes nothing: {label_of(control)}")
 
 
 MOVES = {
     "range": [
-        "e => { e.value = e.min }",
         "e => { e.value = e.max }",
+        "e => { e.value = e.min }",
     ],
     "checkbox": ["e => { e.checked = !e.checked }"],
     "select-one": [
-        "e => { e.selectedIndex = 0 }",
         "e => { e.selectedIndex = e.options.length - 1 }",
+        "e => { e.selectedIndex = 0 }",
     ],
 }
 
@@ -253,20 +278,8 @@ def test_keys_move_a_slider_and_its_picture(desk):
 
 
 def test_explorers_of_a_page_do_not_disturb_each_other(desk):
-    figures = desk.page.locator("figure.explorer").all()
-    for figure in figures:
-        controls = figure.locator(":is(input, select)")
-        if not controls.count():  # a figure that only shows has no frames
-            assert figure.locator("script").count() == 0
-            continue
-        control = controls.first
-        before = [other.inner_html() for other in figures]
-        control.evaluate(SWEEP)
-        control.evaluate(MOVES[control.evaluate("e => e.type")][-1])
-        control.dispatch_event("input")
-        after = [other.inner_html() for other in figures]
-        for other, was, became in zip(figures, before, after, strict=True):
-            assert other is figure or was == became
+    figures = desk.page.locator("figure.explorer")
+    assert figures.evaluate_all(DISTURBED) == []
 
 
 def test_page_asks_no_other_host_and_has_no_errors(desk):
@@ -327,7 +340,7 @@ def test_tap_moves_a_slider(phone):
 def test_layout_on_a_phone_does_not_move(phone):
     for control in phone.page.locator(CONTROLS).all():
         seen = control.evaluate(SWEEP)
-        assert len({each["boxes"] for each in seen}) == 1, label_of(control)
+        assert len(seen["boxes"]) == 1, label_of(control)
 
 
 def test_menu_of_chapters_opens_on_a_phone(phone):
@@ -406,12 +419,9 @@ def tab(at_desk, site):
 
 def test_there_are_explorers_to_test(tab, site):
     """All tests of controls would pass on a book without any."""
-    counts = {}
-    for name in PAGES:
+    for name, least in (("book/intro.html", 1), ("book/losses.html", 3)):
         tab.goto(site + name)
-        counts[name] = tab.locator(SLIDERS).count()
-    assert counts["book/intro.html"] >= 1
-    assert counts["book/losses.html"] >= 3
+        assert tab.locator(SLIDERS).count() >= least
 
 
 def test_address_of_the_site_leads_to_the_first_page(tab, site):
