@@ -61,7 +61,7 @@ def find_new_outputs(app, env, added, changed, removed):
 
 
 def execute_ahead(app, env, docnames):
-    """Execute what the cache lacks, two at a time; end if a cell fails.
+    """Execute what the cache lacks, a few at a time; end if a cell fails.
 
     MyST-NB would do it one by one. It then finds everything in the cache,
     except for pages in Markdown that have cells.

@@ -39,7 +39,9 @@ SECONDS = ROOT / "_build" / "notebook-seconds.json"
 # Far above what a slow and busy machine needs: 10 for a kernel, 60 for a cell.
 KERNEL_SECONDS = 120
 CELL_SECONDS = 300
-AT_ONCE = 2  # each takes about 1 GB of memory
+# A kernel waits for a tenth of its time, so that three keep two processors
+# busy; each takes up to 1 GB of memory.
+AT_ONCE = 3
 
 NOTEBOOK_METADATA = {
     "kernelspec": {
@@ -248,7 +250,7 @@ async def execute(notebook, folder, after_cell=lambda: None):
 
 
 async def execute_all(paths, keep):
-    """Execute notebooks, two at a time; return the failures.
+    """Execute notebooks, a few at a time; return the failures.
 
     `keep(path, notebook)` is called with each that was executed, and returns a
     word for what it has done with it.
@@ -308,7 +310,8 @@ class Progress:
         if not self.done:
             return ""
         spent = time.monotonic() - self.started
-        left = spent * (self.bar.total - self.done) / self.done
+        # The parts of a sum may add up to a little more than the sum.
+        left = max(spent * (self.bar.total - self.done) / self.done, 0)
         return f"about {left:.0f} s left"
 
     def begin(self, path):

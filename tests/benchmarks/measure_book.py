@@ -2,10 +2,10 @@
 
     python tests/benchmarks/measure_book.py
 
-The floor is what as many kernels need as the book has notebooks, two at a time,
-if all they do is to import TensorFlow. Each time below is also given as a
-multiple of it, which says more about the book than about the machine. Builds
-from nothing, so that what is in `_build` is lost.
+The floor is what as many kernels need as the book has notebooks, as many at
+a time as in a build, if all they do is to import TensorFlow. Each time below is
+also given as a multiple of it, which says more about the book than about the
+machine. Builds from nothing, so that what is in `_build` is lost.
 """
 
 import argparse
