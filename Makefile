@@ -47,13 +47,13 @@ test: $(TEST_READY) ## Run every test: the notebooks, the site, the helpers
 # PATHS="book/losses.ipynb ..." limits it to some notebooks or tests; NEWEST=1
 # takes the newest TensorFlow and Keras in place of other arithmetics.
 robust: $(TEST_READY) ## Compare the notebooks under other arithmetics
-	@.venv/bin/python book/_ext/robust.py $(if $(NEWEST),--newest) $(PATHS)
+	@.venv/bin/python book/_tools/robust.py $(if $(NEWEST),--newest) $(PATHS)
 
 # Figures to compare by eye: nothing fails because a machine is slow. The book
 # is built from nothing on the way, so that what is in _build is lost.
 bench: $(TEST_READY) ## Measure what one waits for; asserts nothing
 	@.venv/bin/python tests/chromium.py
-	@PYTHONPATH=book/_ext .venv/bin/python tests/benchmarks/measure_book.py
+	@PYTHONPATH=book/_tools .venv/bin/python tests/benchmarks/measure_book.py
 	@.venv/bin/python -m pytest tests/benchmarks -o python_files='bench_*.py' \
 	  --benchmark-only --benchmark-disable-gc --benchmark-sort=name \
 	  --benchmark-columns=min,median,max,rounds \
@@ -64,10 +64,10 @@ lab: $(READY) ## Open the chapters in JupyterLab
 	@.venv/bin/jupyter-lab $(OPTIONS) book
 
 notebooks: components ## Execute every notebook anew and store its outputs
-	@.venv/bin/python book/_ext/notebooks.py store
+	@.venv/bin/python book/_tools/notebooks.py store
 
 components: $(TEST_READY) ## Write helpers/components.py from the chapters
-	@.venv/bin/python book/_ext/export_components.py
+	@.venv/bin/python book/_tools/export_components.py
 
 lint: $(TEST_READY) ## Check the style of code and notebooks
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check .

@@ -13,13 +13,14 @@ import contextlib
 import os
 from collections import Counter
 
-import comparison
-import notebook_cache
-import notebooks
 import pytest
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionComplete
 from nbval import kernel, plugin
+
+import comparison
+import notebook_cache
+import notebooks
 
 ADDRESS = notebook_cache.address(notebooks.ROOT)
 FRAMES = notebooks.ROOT / "tests" / "frames_drawn_twice.py"
@@ -47,7 +48,7 @@ compare_everything = plugin.IPyNbCell.compare_outputs
 
 
 def compare_what_is_stored(cell, test, reference, skip_compare=None):
-    """Compare outputs in the normal form of book/_ext/notebooks.py.
+    """Compare outputs in the normal form of book/_tools/notebooks.py.
 
     Those that were recorded below take the place of nbval's own, which know
     nothing of a display that is updated or cleared.

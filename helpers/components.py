@@ -4,9 +4,6 @@ Made by `make components` from the cells tagged `component`: change the chapter
 and not this file.
 """
 
-from helpers.explore import explore
-from helpers.plotting import BLUE, GREEN, INK, VERMILLION, draw_png
-
 import functools
 import inspect
 import itertools
@@ -24,6 +21,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
+
+from helpers.explore import explore
+from helpers.plotting import BLUE, GREEN, INK, VERMILLION, draw_png
 
 
 # From the chapter Losses: book/losses.ipynb

@@ -13,8 +13,6 @@ for each combination of their values, and the few lines of script, in
 `explore.js`, that swap the frames. Both lives show the same SVG.
 """
 
-from helpers import plotting
-
 import base64
 import functools
 import html
@@ -29,6 +27,8 @@ from pathlib import Path
 import ipywidgets
 import traitlets
 from tqdm import tqdm
+
+from helpers import plotting
 
 MOST_FRAMES = 400
 # In inches. Two axes stand side by side, each in half of the width; with the

@@ -10,8 +10,6 @@ Reference:
     [Okabe and Ito, 2008](https://jfly.uni-koeln.de/color/)
 """
 
-from helpers import kept_axes
-
 import contextlib
 import functools
 import io
@@ -21,6 +19,8 @@ import matplotlib
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+
+from helpers import kept_axes
 
 BLUE = "#0072b2"
 VERMILLION = "#c04f00"

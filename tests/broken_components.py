@@ -4,8 +4,6 @@
 them too; no other rule may.
 """
 
-from helpers import contracts
-
 import dataclasses
 import sys
 from collections.abc import Callable
@@ -14,6 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
+
+from helpers import contracts
 
 register = keras.saving.register_keras_serializable(package="broken")
 

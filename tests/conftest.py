@@ -1,15 +1,15 @@
 """What all tests share."""
 
-import helpers  # noqa: F401  Before TensorFlow, which it keeps quiet.
-
 import functools
 import http.server
 import threading
 
-import chromium as chromium_finder
 import pytest
 from playwright.sync_api import expect, sync_playwright
-from site_pages import DESKTOP, PAGES, SITE
+
+import helpers  # noqa: F401  Before TensorFlow, which it keeps quiet.
+from tests import chromium as chromium_finder
+from tests.site_pages import DESKTOP, PAGES, SITE
 
 # Far above what a slow and busy machine needs.
 expect.set_options(timeout=60_000)

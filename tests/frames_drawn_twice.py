@@ -5,9 +5,9 @@ executes: an axis that is kept from an earlier frame must look, to the byte, as
 matplotlib draws it anew.
 """
 
-from helpers import kept_axes, plotting
-
 import random
+
+from helpers import kept_axes, plotting
 
 SHARE = 0.05
 chance = random.Random(0)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import axe_playwright_python
 import pytest
-from site_pages import PAGES
+
+from tests.site_pages import PAGES
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 

@@ -14,9 +14,10 @@ import sys
 import time
 from pathlib import Path
 
-import launch_buttons
 import nbformat
 import pytest
+
+import launch_buttons
 
 ROOT = Path(__file__).parents[1]
 JUPYTER_BOOK = Path(sys.executable).with_name("jupyter-book")
@@ -27,6 +28,7 @@ COPIED = (
     "constraints.txt",
     "helpers",
     "book/_ext",
+    "book/_tools",
     "book/_static",
     "book/_templates",
     "book/conftest.py",
@@ -120,7 +122,7 @@ class SmallBook:
 
     def store(self):
         """Execute the notebooks and store them, as `make notebooks` does."""
-        process = self.run("book/_ext/notebooks.py", "store")
+        process = self.run("book/_tools/notebooks.py", "store")
         assert process.returncode == 0, process.stdout
 
     def verify(self, path, **settings):

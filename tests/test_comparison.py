@@ -1,8 +1,9 @@
 """What may differ between two outputs, and what may not?"""
 
-import comparison
 import pytest
 from nbformat.v4 import new_output
+
+import comparison
 
 LET_THROUGH = [
     ("8% on the first two rows", "9% on the first two rows", ["8% -> 9%"]),

@@ -1,8 +1,5 @@
 """Does each component of the book keep its contract and refuse nonsense?"""
 
-from helpers import components as made
-from helpers import contracts
-
 import fractions
 
 import keras
@@ -11,6 +8,9 @@ import numpy as np
 import pytest
 import sklearn.metrics
 import tensorflow as tf
+
+from helpers import components as made
+from helpers import contracts
 
 # What a component is checked with: the check, an object with values that are
 # not the defaults, and what else the check is given.

@@ -1,14 +1,14 @@
 """Is helpers/components.py what the chapters say, and can it be used?"""
 
-from helpers import components
-
 import inspect
 
-import export_components
 import keras
-import notebooks
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+
+import export_components
+import notebooks
+from helpers import components
 
 FIRST = "from helpers import data\n\nimport keras\nfrom keras import ops as o"
 

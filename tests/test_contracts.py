@@ -1,11 +1,7 @@
 """Does the checker report, skip, compare, give up and clean up as it says?"""
 
-from helpers import contracts
-from helpers.contracts import Report, Result, runner
-
 import dataclasses
 import logging
-import os
 import random
 import re
 import subprocess
@@ -19,7 +15,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from broken_components import (
+from keras import ops
+
+from helpers import contracts
+from helpers.contracts import Report, Result, runner
+from tests.broken_components import (
     CollectsInAList,
     ForgetsItsFactor,
     GivesOneNumber,
@@ -31,7 +31,6 @@ from broken_components import (
     Squares,
     register,
 )
-from keras import ops
 
 FAILED = Result(
     "a_rule",
@@ -132,14 +131,14 @@ def test_links_are_links_while_the_book_is_built(monkeypatch):
 def test_the_report_is_the_same_in_another_process():
     code = (
         "import helpers, keras; from helpers import contracts;"
-        "from broken_components import GivesOneNumber;"
+        "from tests.broken_components import GivesOneNumber;"
         "report = contracts.check_loss(GivesOneNumber());"
         "print(report); print(report._repr_html_())"
     )
     here = contracts.check_loss(GivesOneNumber())
     process = subprocess.run(
         [sys.executable, "-c", code],
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parent)},
+        cwd=Path(__file__).parents[1],
         capture_output=True,
         text=True,
         check=True,

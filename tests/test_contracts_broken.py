@@ -1,12 +1,13 @@
 """Is each broken component caught, by the right rule and for that alone?"""
 
-from helpers import contracts
-
 import functools
 
 import keras
 import pytest
-from broken_components import (
+from keras import ops
+
+from helpers import contracts
+from tests.broken_components import (
     CASES,
     Clipped,
     Halving,
@@ -18,7 +19,6 @@ from broken_components import (
     SumOfSquares,
     register,
 )
-from keras import ops
 
 
 @functools.cache

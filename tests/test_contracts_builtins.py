@@ -3,8 +3,6 @@
 Each skip is a real deviation of Keras 3.15, or of what the component is for.
 """
 
-from helpers import contracts
-
 import keras
 import pytest
 from keras import (
@@ -18,6 +16,8 @@ from keras import (
     regularizers,
 )
 from keras.optimizers import schedules
+
+from helpers import contracts
 
 NOT_IN_CONFIG = "Keras 3.15 leaves {} out of the config: it is lost in a file."
 WHOLE_BATCH = "It compares whole batches, and gives one number for them."

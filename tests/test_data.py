@@ -1,11 +1,11 @@
 """Are the data sets of `helpers/data.py` what their docstrings say?"""
 
-from helpers import data
-
 import dataclasses
 
 import numpy as np
 import pytest
+
+from helpers import data
 
 SETS = [data.diabetes, data.breast_cancer, data.digits]
 STANDARDIZED = [data.diabetes, data.breast_cancer]

@@ -4,8 +4,6 @@ The script of its page runs in a browser: at the end of this file with figures
 made for the purpose, in test_site.py with those of the book.
 """
 
-from helpers.explore import MOST_FRAMES, explore
-
 import base64
 import gzip
 import html
@@ -18,6 +16,8 @@ import ipywidgets
 import matplotlib
 import numpy as np
 import pytest
+
+from helpers.explore import MOST_FRAMES, explore
 
 TEXTS_LIKE_HTML = [
     "</script><b>x</b>",

@@ -3,12 +3,12 @@
 `book/conftest.py` asks the same of every explorer of the book.
 """
 
-from helpers import kept_axes, plotting
-
 import itertools
 
 import pytest
 from matplotlib.ticker import FuncFormatter
+
+from helpers import kept_axes, plotting
 
 SIZE = (4.2, 3.1)
 

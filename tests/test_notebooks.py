@@ -14,10 +14,11 @@ import subprocess
 import sys
 
 import nbformat
-import notebooks
 import pytest
 import yaml
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_output
+
+import notebooks
 
 PATHS = notebooks.find_notebooks()
 MOST_COLUMNS = 80
@@ -479,7 +480,7 @@ def test_table_of_contents_and_files_agree():
     assert stored <= set(named), f"add to _toc.yml: {stored - set(named)}"
 
 
-# --- book/_ext/notebooks.py -------------------------------------------------
+# --- book/_tools/notebooks.py -------------------------------------------------
 
 
 def untidy():

@@ -3,8 +3,6 @@
 The SVG of all figures comes from `helpers/plotting.py`.
 """
 
-from helpers import plotting
-
 import os
 import re
 import subprocess
@@ -14,6 +12,8 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+
+from helpers import plotting
 
 ROOT = Path(__file__).parents[1]
 SIZE = (5.2, 3.3)
@@ -204,9 +204,7 @@ def test_axes_stay_where_they_are_from_frame_to_frame():
 # --- The same in every run --------------------------------------------------
 
 DRAW_ELSEWHERE = """
-import sys
-sys.path.insert(0, "tests")
-from test_plotting import draw_much, plotting, SIZE
+from tests.test_plotting import draw_much, plotting, SIZE
 import hashlib
 svg = plotting.draw_svg(lambda axes: [draw_much(ax) for ax in axes], 2, SIZE)
 png = plotting.draw_png(draw_much, 1, SIZE)

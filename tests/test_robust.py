@@ -6,10 +6,11 @@ import shutil
 import subprocess
 import sys
 
-import notebooks
 import pytest
-import robust
 from nbformat.v4 import new_code_cell, new_notebook, new_output
+
+import notebooks
+import robust
 
 # Prints what the arithmetic decides.
 SOURCE = """\

@@ -12,8 +12,9 @@ from urllib.parse import unquote, urlsplit
 
 import pytest
 from playwright.sync_api import expect
-from site_pages import DESKTOP, PAGES, SITE
-from test_plotting import contrast
+
+from tests.site_pages import DESKTOP, PAGES, SITE
+from tests.test_plotting import contrast
 
 MOST_PAGE_BYTES = 250_000
 MOST_LOADED_BYTES = 400_000

@@ -6,10 +6,11 @@ import os
 from pathlib import Path
 
 import nbformat
-import notebook_cache
-import notebooks
 from myst_nb.core.execute.base import ExecutionError
 from sphinx.application import ENV_PICKLE_FILENAME
+
+import notebook_cache
+import notebooks
 
 
 def choose_cache(app, config):

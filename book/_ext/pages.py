@@ -1,7 +1,8 @@
 """What each page gets besides its content, and what it does without.
 
-A description for search engines, a plain summary above hidden code, and none of
-the theme's files that no page of this book uses.
+A description for search engines, a plain summary above hidden code, tracebacks
+without the frames of libraries, and none of the theme's files that no page of
+this book uses.
 """
 
 import html
@@ -10,7 +11,9 @@ from pathlib import Path
 
 from docutils import nodes
 from myst_nb.sphinx_ import HideCodeCellNode
+
 from notebook_cache import files_digest
+from tracebacks import without_libraries
 
 # 4 MB of the site, which opening a page never asks for. The icons are drawn in
 # book.css.
@@ -32,8 +35,8 @@ UNUSED_FILES = (
 )
 
 
-def shorten(text, length=160):
-    """Return the start of a text, up to a whole word."""
+def beginning(text, length=160):
+    """Return the beginning of a text, up to a whole word."""
     text = " ".join(text.split())
     if len(text) <= length:
         return text
@@ -50,11 +53,20 @@ def describe(app, pagename, templatename, context, doctree):
             if isinstance(paragraph.parent, nodes.section):
                 text = paragraph.astext()
                 break
-    description = html.escape(shorten(text), quote=True)
+    description = html.escape(beginning(text), quote=True)
     context["metatags"] = (
         f"{context.get('metatags') or ''}\n"
         f'<meta name="description" content="{description}" />'
     )
+
+
+def shorten_tracebacks(app, doctree):
+    """Leave the frames of libraries out of the tracebacks of a page."""
+    for node in doctree.findall(nodes.literal_block):
+        if "traceback" in node["classes"]:
+            # Sphinx colours a block only if its two texts are the same.
+            node.rawsource = without_libraries(node.astext())
+            node.children = [nodes.Text(node.rawsource)]
 
 
 def visit_hidden_code(translator, node):
@@ -81,10 +93,10 @@ def remove_unused_files(app, exception):
             path.unlink(missing_ok=True)
 
 
-def redraw_pages_after_a_change_here(app, config):
-    """Let Sphinx write all pages when this folder's code has changed."""
+def redraw_pages_after_a_change_of_code(app, config):
+    """Let Sphinx write all pages when the code that makes them has changed."""
     config.made_to_measure_extensions = files_digest(
-        Path(__file__).parent, ["*.py"]
+        Path(__file__).parents[1], ["_ext/*.py", "_tools/tracebacks.py"]
     )
 
 
@@ -115,7 +127,8 @@ def setup(app):
     # A setting of sphinx_comments that Jupyter Book makes without asking.
     app.add_config_value("comments_config", None, "")
     app.add_config_value("made_to_measure_extensions", "", "html", (str,))
-    app.connect("config-inited", redraw_pages_after_a_change_here)
+    app.connect("config-inited", redraw_pages_after_a_change_of_code)
+    app.connect("doctree-read", shorten_tracebacks)
     app.connect("html-page-context", describe)
     app.connect("build-finished", write_entrance, priority=400)
     app.connect("build-finished", remove_unused_files, priority=900)

@@ -13,6 +13,11 @@ The rules of a kind are in the module of its name, those that hold for all in
 `everything`; `runner` runs them and `report` shows what they found.
 """
 
+import inspect
+
+import keras
+import numpy as np
+
 from helpers.contracts import (
     activations,
     constraints,
@@ -27,11 +32,6 @@ from helpers.contracts import (
 )
 from helpers.contracts.report import ContractError, Report, Result
 from helpers.contracts.runner import run
-
-import inspect
-
-import keras
-import numpy as np
 
 __all__ = [
     "ContractError",

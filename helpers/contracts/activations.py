@@ -1,5 +1,9 @@
 """What an activation must do: a function, or an object that is called."""
 
+import keras
+import numpy as np
+import tensorflow as tf
+
 from helpers.contracts import everything, gradients
 from helpers.contracts.runner import (
     Broken,
@@ -10,10 +14,6 @@ from helpers.contracts.runner import (
     number,
     tensors,
 )
-
-import keras
-import numpy as np
-import tensorflow as tf
 
 
 class ActivationSubject(Subject):

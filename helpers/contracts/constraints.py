@@ -1,11 +1,11 @@
 """What a constraint must do: weights in, allowed weights out."""
 
-from helpers.contracts import everything
-from helpers.contracts.runner import Broken, Subject, difference, tensors
-
 import keras
 import numpy as np
 import tensorflow as tf
+
+from helpers.contracts import everything
+from helpers.contracts.runner import Broken, Subject, difference, tensors
 
 
 class ConstraintSubject(Subject):

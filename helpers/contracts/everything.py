@@ -1,5 +1,14 @@
 """The rules that hold for components of every kind."""
 
+import inspect
+import json
+import tempfile
+import types
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
 from helpers.contracts.runner import (
     Broken,
     NotApplicable,
@@ -13,15 +22,6 @@ from helpers.contracts.runner import (
     rebuilt,
     tensors,
 )
-
-import inspect
-import json
-import tempfile
-import types
-from pathlib import Path
-
-import keras
-import tensorflow as tf
 
 # What base classes take, and keep in their own way.
 OF_THE_BASE_CLASS = (

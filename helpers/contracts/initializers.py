@@ -1,5 +1,9 @@
 """What an initializer must do: a shape and a dtype in, weights out."""
 
+import keras
+import numpy as np
+import tensorflow as tf
+
 from helpers.contracts import everything
 from helpers.contracts.runner import (
     Broken,
@@ -11,10 +15,6 @@ from helpers.contracts.runner import (
     is_finite,
     twin_of,
 )
-
-import keras
-import numpy as np
-import tensorflow as tf
 
 SHAPE = (4, 3)
 

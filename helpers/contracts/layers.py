@@ -1,5 +1,15 @@
 """What a layer must do."""
 
+import functools
+import inspect
+import re
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
 from helpers.contracts import everything
 from helpers.contracts.runner import (
     Broken,
@@ -11,16 +21,6 @@ from helpers.contracts.runner import (
     is_finite,
     tensors,
 )
-
-import functools
-import inspect
-import re
-import tempfile
-from pathlib import Path
-
-import keras
-import numpy as np
-import tensorflow as tf
 
 SAMPLES = 4
 UNKNOWN_SIZE = 5  # what a None in the input shape, but for the batch, becomes

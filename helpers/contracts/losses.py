@@ -1,5 +1,10 @@
 """What a loss must do, as a class or as a function."""
 
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
 from helpers.contracts import everything, gradients
 from helpers.contracts.runner import (
     Broken,
@@ -10,11 +15,6 @@ from helpers.contracts.runner import (
     number,
     tensors,
 )
-
-import keras
-import numpy as np
-import tensorflow as tf
-from keras import ops
 
 SAMPLES = 6
 MEAN_OVER_THE_LAST_AXIS = (

@@ -1,5 +1,13 @@
 """What a metric must do, as a class or as a function."""
 
+import inspect
+import itertools
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
 from helpers.contracts import everything
 from helpers.contracts.losses import identity
 from helpers.contracts.runner import (
@@ -10,14 +18,6 @@ from helpers.contracts.runner import (
     difference,
     tensors,
 )
-
-import inspect
-import itertools
-
-import keras
-import numpy as np
-import tensorflow as tf
-from keras import ops
 
 SAMPLES = 12
 SPLITS = ((0, 7, 11, 12), (0, 1, 12))

@@ -1,5 +1,12 @@
 """What a model must do: what a layer does, and be saved and trained."""
 
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
 from helpers.contracts import everything, layers
 from helpers.contracts.layers import LayerSubject, compare_weights
 from helpers.contracts.runner import (
@@ -9,13 +16,6 @@ from helpers.contracts.runner import (
     is_functional,
     tensors,
 )
-
-import tempfile
-from pathlib import Path
-
-import keras
-import numpy as np
-import tensorflow as tf
 
 
 class ModelSubject(LayerSubject):

@@ -1,5 +1,12 @@
 """What an optimizer must do: gradients in, better weights and a state."""
 
+import tempfile
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
 from helpers.contracts import everything
 from helpers.contracts.runner import (
     Broken,
@@ -10,13 +17,6 @@ from helpers.contracts.runner import (
     rebuilt,
     tensors,
 )
-
-import tempfile
-from pathlib import Path
-
-import keras
-import numpy as np
-import tensorflow as tf
 
 STEPS = 5
 

@@ -1,5 +1,9 @@
 """What a regularizer must do: weights in, a penalty out."""
 
+import keras
+import numpy as np
+import tensorflow as tf
+
 from helpers.contracts import everything, gradients
 from helpers.contracts.runner import (
     Broken,
@@ -9,10 +13,6 @@ from helpers.contracts.runner import (
     number,
     tensors,
 )
-
-import keras
-import numpy as np
-import tensorflow as tf
 
 
 class RegularizerSubject(Subject):

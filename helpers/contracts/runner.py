@@ -6,8 +6,6 @@ rules start with a clean one and yours is not touched; and a thread can be
 left behind when a component never returns.
 """
 
-from helpers.contracts.report import Report, Result
-
 import contextlib
 import copy
 import ctypes
@@ -30,6 +28,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context as tf_context
+
+from helpers.contracts.report import Report, Result
 
 # Seconds for one rule. Where others keep the processor busy, a rule waits, but
 # it does not compute more: only one that waits for nothing needs a clock.

@@ -1,5 +1,9 @@
 """What a learning rate schedule must do: a step in, a learning rate out."""
 
+import keras
+import numpy as np
+import tensorflow as tf
+
 from helpers.contracts import everything
 from helpers.contracts.runner import (
     Broken,
@@ -8,10 +12,6 @@ from helpers.contracts.runner import (
     number,
     tensors,
 )
-
-import keras
-import numpy as np
-import tensorflow as tf
 
 STEPS = (0, 1, 2, 3, 7, 10, 25, 60, 100, 250, 1_000, 10_000, 10_000_000)
 

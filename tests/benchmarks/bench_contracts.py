@@ -4,10 +4,10 @@ The first check in a process is slower, because TensorFlow sets up its
 compilers; a warm-up round keeps that out.
 """
 
-from helpers import contracts
-
 import keras
 import pytest
+
+from helpers import contracts
 
 CHECKS = {
     "activation": lambda: contracts.check_activation(keras.activations.gelu),

@@ -1,11 +1,11 @@
 """How long does a figure take from the slider to the screen?"""
 
-from helpers.explore import explore
-
 import itertools
 
 import numpy as np
 import pytest
+
+from helpers.explore import explore
 
 X = np.linspace(-4, 4, 201)
 

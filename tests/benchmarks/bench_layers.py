@@ -4,14 +4,14 @@ The two take turns, so that whatever else slows the machine down slows both:
 each pair of turns gives one ratio.
 """
 
-from helpers.components import MyDense
-
 import time
 
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+
+from helpers.components import MyDense
 
 SIZE = 512
 

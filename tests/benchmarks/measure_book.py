@@ -21,6 +21,7 @@ import time
 from pathlib import Path
 
 import nbformat
+
 import notebooks
 
 IMPORT = "import helpers\n\nimport tensorflow"

@@ -1,6 +1,6 @@
 """Does the book say the same on other processors, and with newer packages?
 
-    python book/_ext/robust.py [--newest] [PATHS]
+    python book/_tools/robust.py [--newest] [PATHS]
 
 Notebooks and tests are executed once for each of several arithmetics, and
 compared as in `make test`. Then it says, for each notebook, which cells print

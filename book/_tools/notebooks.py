@@ -1,8 +1,8 @@
 r"""Execute the notebooks under book/ and store them in one normal form.
 
-    python book/_ext/notebooks.py store [PATHS]
-    python book/_ext/notebooks.py tidy [--check] [PATHS]
-    python book/_ext/notebooks.py colab --repository URL --revision SHA \
+    python book/_tools/notebooks.py store [PATHS]
+    python book/_tools/notebooks.py tidy [--check] [PATHS]
+    python book/_tools/notebooks.py colab --repository URL --revision SHA \
         --out DIR
 
 `store` (make notebooks) executes and normalises, `tidy` normalises without
@@ -31,7 +31,8 @@ from nbclient.exceptions import (
 )
 from nbclient.util import ensure_async
 from tqdm import tqdm
-from tracebacks import shorten
+
+from tracebacks import without_libraries
 
 ROOT = Path(__file__).parents[2]
 BOOK = ROOT / "book"
@@ -181,8 +182,8 @@ def normalise_outputs(outputs):
             if key in output:
                 output[key] = substitute(output[key])
         if "traceback" in output:
-            text = shorten(substitute("\n".join(output.traceback)))
-            output.traceback = text.split("\n")
+            text = substitute("\n".join(output.traceback))
+            output.traceback = without_libraries(text).split("\n")
         normal.append(output)
     return normal
 

@@ -19,7 +19,7 @@ OUTPUTS_DEPEND_ON = (
     "helpers/**/*.py",
     "helpers/**/*.css",
     "helpers/**/*.js",
-    "book/_ext/notebooks.py",
+    "book/_tools/notebooks.py",
     "requirements.txt",
     "constraints.txt",
 )

@@ -1,6 +1,6 @@
 """Write helpers/components.py from the cells of the chapters that say so.
 
-    python book/_ext/export_components.py
+    python book/_tools/export_components.py
 
 The final version of each component stands in its chapter, in a cell tagged
 `component`. Here these cells become a module, so that a later chapter, or a
@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 import yaml
+
 from notebooks import ROOT, read, write_if_changed
 
 MODULE = ROOT / "helpers" / "components.py"
