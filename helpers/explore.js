@@ -1,4 +1,12 @@
-// Swaps the frames of the figure that this script stands in.
+// Swaps the frames of the figure that this script stands in. It reads JSON that
+// Explorer._page_data in explore.py writes:
+// - lines: the lines of SVG that frames are made of, each once;
+// - frames: for each frame, for each of its panels (axes), the runs of lines it
+//   is made of, as one flat list of numbers: [start, stop, start, stop, ...];
+// - readouts: the text below each frame; empty if no frame has one;
+// - labels: for each control, how each of its values is written.
+// A control on the page holds the place of its value in labels. The frames are
+// in the order of itertools.product: the last control moves fastest.
 (() => {
   const figure = document.currentScript.closest("figure");
   const data = figure.querySelector('script[type="application/json"]');

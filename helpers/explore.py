@@ -1,16 +1,29 @@
 """One figure, a few sliders: live in a notebook, alive in the plain HTML page.
 
-`explore(draw, alt=..., threshold=(0.1, 3.0, 0.1))` answers a notebook with one
-MIME bundle:
+`explore(draw, alt=..., threshold=(0.1, 3.0, 0.1))` makes a `Control` of each
+keyword (helpers/controls.py: all its values, and how each is written) and of
+them an `Explorer`. A frame is `Explorer.frame(values)`: it calls `draw` with
+the values in `plotting.draw_svg`, which answers with the lines of an SVG for
+each of the axes (a panel), and adds the read-out that `draw` returned.
 
-- the widget view: ipywidgets controls that call `draw` in the kernel;
-- `image/png` and `text/plain`: the figure at its first values, for GitHub and
-  for every viewer without a kernel.
+A notebook is answered with one MIME bundle, by `Explorer._repr_mimebundle_`:
+`image/png` and `text/plain`, the first frame for GitHub and for every viewer
+without a kernel, and one of two lives, which show the same SVG:
 
-While the book is built (`MADE_TO_MEASURE_BUILD=1` in the environment) it
-answers with `text/html` instead of the widget view: native controls, a frame
-for each combination of their values, and the few lines of script, in
-`explore.js`, that swap the frames. Both lives show the same SVG.
+- The widget view. `Explorer.widget` shows the controls (`Control.live_row`),
+  and each move calls its `redraw`: `_live_values` -> `frame` -> `_live_figure`,
+  whose HTML takes the place of the picture.
+- `text/html`, made before the cell ends. `_page_figure` takes the `frame` of
+  every combination of values, and writes native controls (`Control.page_row`)
+  and JSON (`_page_data`) from which explore.js puts one frame together. There a
+  control holds no value but its place in `Control.values`, and the frames are
+  in the order of `itertools.product`, which explore.js counts with: the last
+  control moves fastest.
+
+It is the page's life if MADE_TO_MEASURE_BUILD is "1" in the environment, set by
+book/_ext/execution.py for a build and by book/conftest.py for nbval, whose runs
+become pages too. That a page then shows `text/html` and not the picture is
+said in _config.yml: nb_mime_priority_overrides.
 """
 
 import base64
@@ -25,33 +38,17 @@ import os
 from pathlib import Path
 
 import ipywidgets
-import traitlets
 from tqdm import tqdm
 
-from helpers import plotting
+from helpers import palette, plotting
+from helpers.controls import MOST_FRAMES, NO_DEFAULT, Control, room_for
 
-MOST_FRAMES = 400
 # In inches. Two axes stand side by side, each in half of the width; with the
 # same size their text would come out half as large.
 ONE_SIZE = (5.2, 3.3)
 SIDE_BY_SIDE_SIZE = (4.2, 3.1)
-PLAY_INTERVAL = 400  # milliseconds a frame
 
 FOLDER = Path(__file__).parent
-NO_DEFAULT = inspect.Parameter.empty
-
-# What `explore` makes frames of: controls whose values can be counted.
-SLIDERS = (
-    ipywidgets.IntSlider,
-    ipywidgets.FloatSlider,
-    ipywidgets.FloatLogSlider,
-)
-MENUS = (
-    ipywidgets.Dropdown,
-    ipywidgets.RadioButtons,
-    ipywidgets.Select,
-    ipywidgets.ToggleButtons,
-)
 
 
 def explore(
@@ -175,177 +172,6 @@ def _check_arguments(draw, compute, controls):
     return {name: defaults.get(name, NO_DEFAULT) for name in controls}
 
 
-class Control:
-    """One control: its widget, all its values, and how each is written.
-
-    Args:
-        name: The argument of `draw` that it controls.
-        given: The shorthand, or the widget.
-        start: The first value; `NO_DEFAULT` leaves it to the
-            widget.
-    """
-
-    def __init__(self, name, given, start=NO_DEFAULT):
-        self.name = name
-        self.widget = self._widget(given)
-        if not self.widget.description:
-            self.widget.description = name.replace("_", " ")
-        self.widget.style.description_width = "initial"
-        self.label = self.widget.description
-        if isinstance(self.widget, ipywidgets.Checkbox):
-            self.kind, self.values = "checkbox", [False, True]
-            self.texts = ["off", "on"]
-        elif isinstance(self.widget, SLIDERS):
-            self.kind, self.values = "range", self._steps()
-            self.texts = self._format()
-        else:
-            self.kind = "select" if isinstance(self.widget, MENUS) else "range"
-            self.values = list(self.widget._options_values)
-            self.texts = list(self.widget._options_labels)
-            self._check_options()
-        # As in `interact`, a default of `draw` moves a tuple or a list, and a
-        # tuple without one starts in its middle.
-        if isinstance(given, (tuple, list)):
-            if start is not NO_DEFAULT:
-                self._begin(start)
-            elif isinstance(given, tuple):
-                self.widget.value = self.values[(len(self.values) - 1) // 2]
-        self.start = self.nearest(self.widget.value)
-        if not _same(self.values[self.start], self.widget.value):
-            raise ValueError(
-                f"The control `{name}` starts at {self.widget.value!r}, which "
-                f"is not one of its values: {', '.join(self.texts)}."
-            )
-
-    def _widget(self, given):
-        """The widget that stands for a shorthand."""
-        kinds = (*SLIDERS, *MENUS)
-        kinds += (ipywidgets.SelectionSlider, ipywidgets.Checkbox)
-        if isinstance(given, kinds):
-            return given
-        if isinstance(given, bool):
-            return ipywidgets.Checkbox(value=given, indent=False)
-        if isinstance(given, list):
-            if not given:
-                raise ValueError(
-                    f"The control `{self.name}` must offer at least one value. "
-                    "Received an empty list."
-                )
-            try:
-                return ipywidgets.Dropdown(options=given)
-            except (traitlets.TraitError, TypeError, ValueError) as error:
-                raise ValueError(
-                    f"The control `{self.name}` cannot offer {given!r}: {error}"
-                ) from error
-        if (
-            isinstance(given, tuple)
-            and len(given) in (2, 3)
-            and all(isinstance(number, numbers.Real) for number in given)
-        ):
-            return self._slider(*given)
-        raise TypeError(
-            f"The control `{self.name}` must be (min, max), (min, max, step), "
-            "a list, a bool or an ipywidgets slider, menu or checkbox. "
-            f"Received: {given!r}"
-        )
-
-    def _slider(self, low, high, step=None):
-        """A slider over numbers: whole ones when all that is given is whole."""
-        wrong = None
-        if not all(math.isfinite(n) for n in (low, high, step or 0)):
-            wrong = "finite numbers"
-        elif not low < high:
-            wrong = "min below max"
-        elif step is not None and not step > 0:
-            wrong = "a step above 0"
-        if wrong:
-            raise ValueError(
-                f"The control `{self.name}` must have {wrong}. "
-                f"Received: min={low!r}, max={high!r}, step={step!r}"
-            )
-        whole = all(isinstance(n, numbers.Integral) for n in (low, high))
-        if whole and isinstance(step, (numbers.Integral, type(None))):
-            return ipywidgets.IntSlider(
-                min=low, max=high, step=step or 1, value=low
-            )
-        step = step or 0.1
-        decimals = max(_decimals(low), _decimals(step))
-        return ipywidgets.FloatSlider(
-            min=low,
-            max=high,
-            step=step,
-            value=low,
-            readout_format=f".{decimals}f",
-        )
-
-    def _steps(self):
-        """Every value of a slider over numbers."""
-        widget = self.widget
-        if not widget.step:
-            raise ValueError(f"The control `{self.name}` must have a step.")
-        count = math.floor((widget.max - widget.min) / widget.step + 1e-9) + 1
-        if count > MOST_FRAMES:
-            raise ValueError(
-                f"The control `{self.name}` has {count} values; {MOST_FRAMES} "
-                "is the most. Give it a larger step."
-            )
-        if count < 2:
-            raise ValueError(
-                f"The control `{self.name}` has one value only. Give it a step "
-                f"below {widget.max - widget.min}."
-            )
-        # Rounded, because 3 * 0.1 is not 0.3.
-        steps = [round(widget.min + i * widget.step, 10) for i in range(count)]
-        if isinstance(widget, ipywidgets.FloatLogSlider):
-            return [widget.base**exponent for exponent in steps]
-        return steps
-
-    def _check_options(self):
-        """Raise unless the options of a menu differ and one is chosen."""
-        for place, value in enumerate(self.values):
-            if self.values.index(value) != place:
-                raise ValueError(
-                    f"The control `{self.name}` has the value {value!r} twice."
-                )
-        if self.widget.index is None:
-            raise ValueError(
-                f"The control `{self.name}` must have a value chosen."
-            )
-
-    def _format(self):
-        """The values in the format of the widget's own read-out."""
-        try:
-            return [
-                format(value, self.widget.readout_format)
-                for value in self.values
-            ]
-        except ValueError:  # a format of the browser that Python lacks
-            return [f"{value:g}" for value in self.values]
-
-    def _begin(self, start):
-        """Put the widget at a value, which must be one of this control's."""
-        matches = [value for value in self.values if _same(value, start)]
-        if not matches:
-            raise ValueError(
-                f"`draw` starts `{self.name}` at {start!r}, which is not one "
-                f"of its values: {', '.join(self.texts)}."
-            )
-        self.widget.value = matches[0]
-
-    def nearest(self, value):
-        """The place of the value of this control that is nearest to `value`."""
-        if self.kind != "range" or not isinstance(value, numbers.Real):
-            return self.values.index(value)
-        distances = [abs(other - value) for other in self.values]
-        return distances.index(min(distances))
-
-
-def _decimals(number):
-    """How many decimals it takes to write a number."""
-    text = f"{number:.10f}".rstrip("0")
-    return len(text.partition(".")[2])
-
-
 class Explorer:
     """A figure and its controls; `explore` makes one.
 
@@ -367,37 +193,38 @@ class Explorer:
         self.play = play
         self.size = size
         building = os.environ.get("MADE_TO_MEASURE_BUILD") == "1"
-        self._computed = {}
+        self._computed_for, self._results = [], {}
         if compute:
-            self._compute(compute, quiet=building)
+            self._compute_all(compute, quiet=building)
         # Drawn here and not when shown, because Jupyter turns an exception
         # while showing into a note: a broken `draw` must fail its cell.
-        self._start = [control.values[control.start] for control in controls]
-        self._default = self.frame(self._start)
-        self._html = self._page() if building else None
+        self._first_values = [c.values[c.first_place] for c in controls]
+        self._first_frame = self.frame(self._first_values)
+        self._page_html = self._page_figure() if building else None
 
-    def _compute(self, compute, quiet):
+    # --- Both lives ----------------------------------------------------------
+
+    def _compute_all(self, compute, quiet):
         """Keep what `compute` returns for each combination of its values."""
         takes = inspect.signature(compute).parameters
-        self._computes = [
+        self._computed_for = [
             i for i, c in enumerate(self.controls) if c.name in takes
         ]
-        chosen = [self.controls[i] for i in self._computes]
-        places = itertools.product(*(range(len(c.values)) for c in chosen))
-        for place in tqdm(
-            list(places), "computing", leave=False, disable=quiet
-        ):
-            values = [c.values[i] for c, i in zip(chosen, place, strict=True)]
-            self._computed[place] = compute(**_named(chosen, values))
+        chosen = [self.controls[i] for i in self._computed_for]
+        grid = itertools.product(*(range(len(c.values)) for c in chosen))
+        for places in tqdm(list(grid), "computing", leave=False, disable=quiet):
+            values = [c.values[i] for c, i in zip(chosen, places, strict=True)]
+            self._results[places] = compute(**_named(chosen, values))
 
     def _bind(self, values):
         """`draw` as a function of the axes alone."""
         arguments = []
-        if self._computed:
-            place = tuple(
-                self.controls[i].nearest(values[i]) for i in self._computes
+        if self._results:
+            places = tuple(
+                self.controls[i].nearest_place(values[i])
+                for i in self._computed_for
             )
-            arguments.append(self._computed[place])
+            arguments.append(self._results[places])
         named = _named(self.controls, values)
         return lambda axes: self.draw(axes, *arguments, **named)
 
@@ -429,13 +256,15 @@ class Explorer:
 
     def _repr_mimebundle_(self, include=None, exclude=None):
         """What a notebook shows: see the top of this module."""
-        png = plotting.draw_png(self._bind(self._start), self.ncols, self.size)
+        png = plotting.draw_png(
+            self._bind(self._first_values), self.ncols, self.size
+        )
         bundle = {
             "text/plain": repr(self),
             "image/png": base64.b64encode(png).decode(),
         }
-        if self._html:
-            bundle["text/html"] = self._html
+        if self._page_html:
+            bundle["text/html"] = self._page_html
         else:
             view = "application/vnd.jupyter.widget-view+json"
             bundle[view] = self.widget._repr_mimebundle_()[view]
@@ -445,57 +274,15 @@ class Explorer:
         """The figure in words, the same in every run."""
         ranges = "".join(
             f"\n  {control.label}: {control.texts[0]} to {control.texts[-1]}, "
-            f"here {control.texts[control.start]}"
+            f"here {control.texts[control.first_place]}"
             for control in self.controls
         )
-        readout = f"\n  {self._default[1]}" if self._default[1] else ""
+        _, text = self._first_frame
+        readout = f"\n  {text}" if text else ""
         return f"Figure: {self.alt}{ranges}{readout}"
 
-    @functools.cached_property
-    def widget(self):
-        """The live figure, an `ipywidgets.VBox`."""
-        picture = ipywidgets.HTML(self._figure(*self._default))
-
-        def redraw(change):
-            try:
-                picture.value = self._figure(*self.frame(self._live_values()))
-            except Exception as error:
-                # The reader's next move draws again.
-                text = html.escape(f"{type(error).__name__}: {error}")
-                picture.value = (
-                    f'{_style()}<figure class="explorer"><p '
-                    f'class="explorer-error" role="alert">{text}</p></figure>'
-                )
-
-        rows = []
-        for control in self.controls:
-            control.widget.observe(redraw, "value")
-            row = control.widget
-            if control.name == self.play:
-                row = ipywidgets.HBox([_player(control), row])
-            rows.append(row)
-        return ipywidgets.VBox([picture, *rows])
-
-    def _live_values(self):
-        """Where the controls stand: any value, but of those computed for."""
-        values = []
-        for i, control in enumerate(self.controls):
-            value = control.widget.value
-            nearest = control.values[control.nearest(value)]
-            computed = self._computed and i in self._computes
-            near = control.kind != "range" or computed or _same(nearest, value)
-            values.append(nearest if near else value)
-        return values
-
-    def _figure(self, panels, readout):
-        """The picture of one frame, without its controls, as HTML."""
-        return (
-            f'{_style()}<figure class="explorer">{self._pictures(panels)}'
-            f"{self._readout(readout, [])}</figure>"
-        )
-
-    def _pictures(self, panels):
-        """The axes of one frame as HTML, with the text that stands for them."""
+    def _panels_html(self, panels):
+        """The axes of a frame, with the text that stands for them."""
         divisions = "".join(
             f'<div class="explorer-panel">{"".join(lines)}</div>'
             for lines in panels
@@ -505,64 +292,81 @@ class Explorer:
             f'aria-label="{html.escape(self.alt)}">{divisions}</div>'
         )
 
-    def _readout(self, readout, all_readouts):
-        """The read-out as HTML, with room for any of them."""
-        if not any([readout, *all_readouts]):
-            return ""
-        return (
-            f'<p class="explorer-readout">{_room_for(all_readouts)}'
-            f"<output>{html.escape(readout)}</output></p>"
+    # --- Live ----------------------------------------------------------------
+
+    @functools.cached_property
+    def widget(self):
+        """The live figure, an `ipywidgets.VBox`."""
+        picture = ipywidgets.HTML(self._live_figure(*self._first_frame))
+
+        def redraw(change):
+            try:
+                frame = self.frame(self._live_values())
+                picture.value = self._live_figure(*frame)
+            except Exception as error:
+                # The reader's next move draws again.
+                text = html.escape(f"{type(error).__name__}: {error}")
+                picture.value = _figure_html(
+                    f'<p class="explorer-error" role="alert">{text}</p>'
+                )
+
+        rows = []
+        for control in self.controls:
+            control.widget.observe(redraw, "value")
+            rows.append(control.live_row(plays=control.name == self.play))
+        return ipywidgets.VBox([picture, *rows])
+
+    def _live_values(self):
+        """Where the controls stand: any value, but of those computed for."""
+        return [
+            control.live_value(one_of_values=i in self._computed_for)
+            for i, control in enumerate(self.controls)
+        ]
+
+    def _live_figure(self, panels, readout):
+        """A frame, without its controls, which are widgets."""
+        return _figure_html(
+            self._panels_html(panels) + _readout_html(readout, [])
         )
 
-    def _page(self):
+    # --- On a page -----------------------------------------------------------
+
+    def _page_figure(self):
         """The figure as HTML that needs no kernel: every frame of it."""
         frames = [
             self.frame(values)
             for values in itertools.product(*(c.values for c in self.controls))
         ]
-        panels, readout = self._default
-        readouts = [text for _, text in frames]
-        body = self._pictures(panels)
-        if self.controls:
-            lines, runs = _share_lines([panels for panels, _ in frames])
-            data = {
-                "lines": lines,
-                "frames": runs,
-                "readouts": readouts if any(readouts) else [],
-                "labels": [control.texts for control in self.controls],
-            }
-            # These would end the element that the data stands in, or begin
-            # a comment in it that never ends.
-            text = json.dumps(data, separators=(",", ":")).replace(
-                "<", "\\u003c"
-            )
-            body += (
-                f'<div class="explorer-controls" hidden>{self._inputs()}</div>'
-                f"{self._readout(readout, readouts)}"
-                f'<script type="application/json">{text}</script>'
-                f"<script>{(FOLDER / 'explore.js').read_text('utf8')}</script>"
-            )
-        else:
-            body += self._readout(readout, [])
-        return f'{_style()}<figure class="explorer">{body}</figure>'
+        panels, readout = self._first_frame
+        body = self._panels_html(panels)
+        if not self.controls:
+            return _figure_html(body + _readout_html(readout, []))
+        rows = "".join(
+            control.page_row(i, plays=control.name == self.play)
+            for i, control in enumerate(self.controls)
+        )
+        script = (FOLDER / "explore.js").read_text("utf8")
+        return _figure_html(
+            f'{body}<div class="explorer-controls" hidden>{rows}</div>'
+            f"{_readout_html(readout, [text for _, text in frames])}"
+            '<script type="application/json">'
+            f"{self._page_data(frames)}</script>"
+            f"<script>{script}</script>"
+        )
 
-    def _inputs(self):
-        """The native controls as HTML."""
-        rows = []
-        for i, control in enumerate(self.controls):
-            row = (
-                '<label class="explorer-control">'
-                f"<span>{html.escape(control.label)}</span>"
-                f"{_input(control)}</label>"
-            )
-            if control.name == self.play:
-                row += (
-                    f'<button type="button" class="explorer-play" '
-                    f'data-control="{i}" data-interval="{PLAY_INTERVAL}">'
-                    "Play</button>"
-                )
-            rows.append(f'<div class="explorer-row">{row}</div>')
-        return "".join(rows)
+    def _page_data(self, frames):
+        """The frames as the JSON that the top of explore.js describes."""
+        lines, runs = _share_lines([panels for panels, _ in frames])
+        readouts = [text for _, text in frames]
+        data = {
+            "lines": lines,
+            "frames": runs,
+            "readouts": readouts if any(readouts) else [],
+            "labels": [control.texts for control in self.controls],
+        }
+        # It would end the element that the data stands in, or begin a comment
+        # in it that never ends.
+        return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def _named(controls, values):
@@ -571,72 +375,20 @@ def _named(controls, values):
     return dict(zip(names, values, strict=True))
 
 
-def _same(one, other):
-    """Whether two values are one, but for rounding if they are numbers."""
-    if isinstance(one, numbers.Real) and isinstance(other, numbers.Real):
-        return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-12)
-    return one == other
+def _figure_html(body):
+    """A figure and the style sheet that it brings with it."""
+    style = palette.style_element(FOLDER / "explore.css")
+    return f'{style}<figure class="explorer">{body}</figure>'
 
 
-@functools.cache
-def _style():
-    """The style sheet, as the element that a figure brings with it."""
-    rules = (FOLDER / "explore.css").read_text("utf8")
-    return f"<style>{plotting.css_variables()}{rules}</style>"
-
-
-def _input(control):
-    """A native control, at its first value, as HTML."""
-    # Without autocomplete="off" Firefox keeps a moved slider over a reload,
-    # above a figure that is back at its start.
-    if control.kind == "checkbox":
-        checked = " checked" if control.start else ""
-        return f'<input type="checkbox" autocomplete="off"{checked}>'
-    texts = [html.escape(text) for text in control.texts]
-    if control.kind == "select":
-        options = "".join(
-            f"<option{' selected' * (i == control.start)}>{text}</option>"
-            for i, text in enumerate(texts)
-        )
-        return f'<select autocomplete="off">{options}</select>'
-    # The browser speaks the value of the input; nobody needs to hear it twice.
+def _readout_html(readout, all_readouts):
+    """The read-out, with room for any of them."""
+    if not any([readout, *all_readouts]):
+        return ""
     return (
-        f'<input type="range" min="0" max="{len(texts) - 1}" step="1" '
-        f'value="{control.start}" autocomplete="off" '
-        f'aria-valuetext="{texts[control.start]}">'
-        f'<span class="explorer-value" aria-hidden="true">'
-        f"<span>{texts[control.start]}</span>{_room_for(control.texts)}</span>"
+        f'<p class="explorer-readout">{room_for(all_readouts)}'
+        f"<output>{html.escape(readout)}</output></p>"
     )
-
-
-def _room_for(texts):
-    """Unseen copies of the longest texts: what stands there never moves."""
-    longest = sorted(set(texts), key=lambda text: (len(text), text))[-5:]
-    return "".join(
-        f'<span class="explorer-unseen" aria-hidden="true">'
-        f"{html.escape(text)}</span>"
-        for text in longest
-    )
-
-
-def _player(control):
-    """A play button that moves a control through its values."""
-    player = ipywidgets.Play(
-        value=control.start,
-        min=0,
-        max=len(control.values) - 1,
-        interval=PLAY_INTERVAL,
-    )
-
-    def lead(change):
-        control.widget.value = control.values[change["new"]]
-
-    def follow(change):
-        player.value = control.nearest(change["new"])
-
-    player.observe(lead, "value")
-    control.widget.observe(follow, "value")
-    return player
 
 
 def _share_lines(frames):
@@ -646,19 +398,18 @@ def _share_lines(frames):
     the labels.
 
     Args:
-        frames: List of frames; a frame is a list of pictures, a picture a list
-            of lines.
+        frames: List of the panels of each frame; a panel is a list of lines.
 
     Returns:
-        All lines, each once, and the frames with each picture as the flat list
+        All lines, each once, and the frames with each panel as the flat list
         `[start, stop, start, stop, ...]` of the runs of lines it is made of.
     """
     places, shared = {}, []
     for panels in frames:
         shared.append([])
-        for picture in panels:
+        for panel in panels:
             runs = []
-            for line in picture:
+            for line in panel:
                 place = places.setdefault(line, len(places))
                 if runs and runs[-1] == place:
                     runs[-1] = place + 1

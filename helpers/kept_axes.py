@@ -111,14 +111,16 @@ def prepare(figure, salt):
         states = [state_of(axis, salt) for axis in pair]
         for axis, state in zip(pair, states, strict=True):
             if state is not None:
-                axis.draw = functools.partial(_draw, axis.draw, state, drawings)
+                axis.draw = functools.partial(
+                    _draw_once, axis.draw, state, drawings
+                )
                 axis.get_tightbbox = functools.partial(
-                    _measure, axis, axis.get_tightbbox, state
+                    _measure_once, axis, axis.get_tightbbox, state
                 )
     return drawings
 
 
-def _draw(draw, state, drawings, renderer):
+def _draw_once(draw_axis, state, drawings, renderer):
     """Draw an axis between two marks, or leave the marks alone."""
     markers, clips = renderer._markers, renderer._clipd
     # What others have defined already, an axis does not define again.
@@ -129,7 +131,7 @@ def _draw(draw, state, drawings, renderer):
         clips.update(_drawings[key].clips)
     else:
         before = len(markers), len(clips)
-        draw(renderer)
+        draw_axis(renderer)
         _drawings[key] = Drawing(
             dict(list(markers.items())[before[0] :]),
             dict(list(clips.items())[before[1] :]),
@@ -138,11 +140,11 @@ def _draw(draw, state, drawings, renderer):
     drawings.append(_drawings[key])
 
 
-def _measure(axis, measure, state, renderer):
+def _measure_once(axis, measure_axis, state, renderer):
     """Return the box around an axis, for a title that must stay above it."""
     text = axis.offsetText
     if state not in _boxes:
-        box = measure(renderer)
+        box = measure_axis(renderer)
         _boxes[state] = box, text.get_text(), text.get_position()
     box, words, place = _boxes[state]
     text.set_text(words)

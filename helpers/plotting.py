@@ -1,13 +1,8 @@
-"""One matplotlib style for every figure of the book, on light and dark pages.
+"""One matplotlib style for every figure of the book, as SVG and as PNG.
 
-A figure is drawn once, in the light colours below. On a page each of these
-colours becomes a CSS variable, so that the same SVG follows the page into the
-dark. Draw with the names of this module, never with other colours: the names
-come from the Okabe-Ito palette, which colour-blind readers can tell apart, and
-each is dark enough (light enough, on dark pages) to write labels with.
-
-Reference:
-    [Okabe and Ito, 2008](https://jfly.uni-koeln.de/color/)
+Draw with the colours of this module, never with others: they are those of
+helpers/palette.py, and `draw_svg` writes each as a CSS variable, so that the
+same SVG follows the page into the dark.
 """
 
 import contextlib
@@ -21,31 +16,36 @@ from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
 
 from helpers import kept_axes
+from helpers.palette import (
+    AMBER,
+    BLUE,
+    FAINT,
+    GREEN,
+    GROUND,
+    INK,
+    MUTED,
+    PURPLE,
+    VARIABLES,
+    VERMILLION,
+)
 
-BLUE = "#0072b2"
-VERMILLION = "#c04f00"
-GREEN = "#00795a"
-PURPLE = "#9a3f7a"
-AMBER = "#8a6100"
-INK = "#1f2430"
-MUTED = "#5b6270"
-FAINT = "#d9dce2"
-GROUND = "#fffffe"
+# What chapters import from here, colours included.
+__all__ = [
+    "AMBER",
+    "BLUE",
+    "FAINT",
+    "GREEN",
+    "GROUND",
+    "INK",
+    "MUTED",
+    "PURPLE",
+    "VERMILLION",
+    "draw_png",
+    "draw_svg",
+]
 
-# name: (colour on a light page, colour on a dark page)
-PALETTE = {
-    "blue": (BLUE, "#62b6ee"),
-    "vermillion": (VERMILLION, "#ff9a5c"),
-    "green": (GREEN, "#45cfa0"),
-    "purple": (PURPLE, "#e5a3cd"),
-    "amber": (AMBER, "#efc04e"),
-    "ink": (INK, "#e6e8ec"),
-    "muted": (MUTED, "#a7aebb"),
-    "faint": (FAINT, "#3c424d"),
-    "ground": (GROUND, "#14181e"),
-}
-
-STYLE = {
+# What differs from matplotlib's own defaults.
+SETTINGS = {
     "axes.axisbelow": True,
     "axes.edgecolor": MUTED,
     "axes.facecolor": "none",
@@ -86,36 +86,6 @@ STYLE = {
 # frame: left, right, bottom, top.
 MARGINS = (0.68, 0.16, 0.56, 0.34)
 
-VARIABLES = {pair[0]: f"var(--figure-{name})" for name, pair in PALETTE.items()}
-
-
-def css_variables():
-    """The palette as CSS: the light colours, and the dark ones.
-
-    Dark are the pages of the book (`data-theme`), JupyterLab
-    (`data-jp-theme-light`) and Visual Studio Code (`vscode-dark`) when their
-    reader chose so.
-
-    Returns:
-        A string of CSS rules for the elements of class `explorer`.
-    """
-    light, dark = (
-        "".join(f"--figure-{name}:{pair[i]};" for name, pair in PALETTE.items())
-        for i in (0, 1)
-    )
-    return (
-        f".explorer{{{light}}}"
-        'html[data-theme="dark"] .explorer,'
-        '[data-jp-theme-light="false"] .explorer,'
-        f".vscode-dark .explorer{{{dark}}}"
-        f"@media print{{html[data-theme] .explorer{{{light}}}}}"
-        # Windows' high contrast: text follows the system, lines keep colours.
-        "@media (forced-colors:active){html .explorer,"
-        "html[data-theme] .explorer,[data-jp-theme-light] .explorer{"
-        "--figure-ink:CanvasText;--figure-muted:CanvasText;"
-        "--figure-faint:GrayText;--figure-ground:Canvas}}"
-    )
-
 
 def draw_svg(draw, ncols, size, salt=""):
     """Draw fresh axes as compact SVG, one picture for each.
@@ -132,9 +102,9 @@ def draw_svg(draw, ncols, size, salt=""):
         The pictures, a list of `ncols` lists of the lines of an SVG, and what
         `draw` returned.
     """
-    with _style():
+    with _book_settings():
         figures = [Figure(figsize=size) for _ in range(ncols)]
-        answer = _draw(draw, figures, size)
+        answer = _draw_on_fresh_axes(draw, figures, size)
         pictures = [
             _svg_lines(figure, f"{salt} {number}")
             for number, figure in enumerate(figures)
@@ -153,38 +123,39 @@ def draw_png(draw, ncols, size):
     Returns:
         The bytes of a PNG file.
     """
-    with _style():
+    with _book_settings():
         whole = Figure(
             figsize=(size[0] * ncols, size[1]), dpi=96, facecolor="white"
         )
         FigureCanvasAgg(whole)
-        _draw(draw, whole.subfigures(1, ncols, squeeze=False)[0], size)
+        parts = whole.subfigures(1, ncols, squeeze=False)[0]
+        _draw_on_fresh_axes(draw, parts, size)
         file = io.BytesIO()
         whole.savefig(file, format="png", metadata={"Software": None})
         return file.getvalue()
 
 
 @functools.cache
-def _settings():
+def _all_settings():
     """All of matplotlib's settings in the book's style."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
-        matplotlib.rcParams.update(STYLE)
+        matplotlib.rcParams.update(SETTINGS)
         settings = dict(dict.items(matplotlib.rcParams))
     del settings["backend"]  # a program that shows windows keeps its own
     return settings
 
 
 @contextlib.contextmanager
-def _style():
+def _book_settings():
     """The book's style and nothing else, whatever style the caller uses."""
     with matplotlib.rc_context():
         # Past the validation, which takes longer than drawing a line.
-        dict.update(matplotlib.rcParams, _settings())
+        dict.update(matplotlib.rcParams, _all_settings())
         yield
 
 
-def _draw(draw, figures, size):
+def _draw_on_fresh_axes(draw, figures, size):
     """Call `draw` with fresh axes, one in each of the figures."""
     axes = []
     left, right, bottom, top = MARGINS
@@ -227,11 +198,11 @@ def _svg_lines(figure, salt):
 def _clean_lines(svg):
     """A part of an SVG in lines, without comments."""
     svg = re.sub(r"<!--.*?-->", "", svg, flags=re.S)
-    svg = re.sub(r"<[^>]*>", _clean, svg)
+    svg = re.sub(r"<[^>]*>", _clean_tag, svg)
     return [line.strip() for line in svg.splitlines() if line.strip()]
 
 
-def _clean(match):
+def _clean_tag(match):
     """One tag of an SVG on one line, with the page's font and colours."""
     tag = " ".join(match[0].split())
     # Names that repeat from picture to picture, and that nothing refers to.
@@ -240,9 +211,9 @@ def _clean(match):
     tag = re.sub(r' transform="rotate\(-?0 [^)]*\)"', "", tag)
     for light, variable in VARIABLES.items():
         tag = tag.replace(light, variable)
-    return re.sub(r' (d|x|y|width|height)="[^"]*"', _round, tag)
+    return re.sub(r' (d|x|y|width|height)="[^"]*"', _round_coordinates, tag)
 
 
-def _round(attribute):
+def _round_coordinates(attribute):
     """Coordinates to a tenth of a point, which is less than a pixel shows."""
     return re.sub(r"(\.\d)\d+", r"\1", attribute[0])

@@ -1,8 +1,10 @@
 """Is each figure the same in every run, and does it follow the page's colours?
 
-The SVG of all figures comes from `helpers/plotting.py`.
+The SVG of all figures comes from `helpers/plotting.py`. The colours themselves
+are tested in test_palette.py.
 """
 
+import hashlib
 import os
 import re
 import subprocess
@@ -13,34 +15,10 @@ from xml.etree import ElementTree
 import numpy as np
 import pytest
 
-from helpers import plotting
+from helpers import palette, plotting
 
 ROOT = Path(__file__).parents[1]
 SIZE = (5.2, 3.3)
-# The ground of the pages, light and dark, as book.css has them.
-STYLE_SHEET = (ROOT / "book" / "_static" / "book.css").read_text("utf-8")
-PAPERS = re.findall(r"--paper: (#\w{6});", STYLE_SHEET)
-WRITES = [name for name in plotting.PALETTE if name not in ("faint", "ground")]
-
-
-def contrast(one, other):
-    """Return the contrast of two CSS colours, from 1 to 21, as WCAG has it."""
-    luminances = []
-    for colour in (one, other):
-        if colour.startswith("#"):
-            channels = [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
-        else:
-            assert re.fullmatch(r"rgb\(\d+, \d+, \d+\)", colour), colour
-            channels = map(int, re.findall(r"\d+", colour))
-        shares = [channel / 255 for channel in channels]
-        red, green, blue = (
-            share / 12.92
-            if share <= 0.04045
-            else ((share + 0.055) / 1.055) ** 2.4
-            for share in shares
-        )
-        luminances.append(0.2126 * red + 0.7152 * green + 0.0722 * blue)
-    return (max(luminances) + 0.05) / (min(luminances) + 0.05)
 
 
 def svg_of(draw, ncols=1):
@@ -62,46 +40,20 @@ def draw_much(ax):
     ax.legend()
 
 
-# --- Colours ----------------------------------------------------------------
-
-
-def test_contrast_is_the_one_of_wcag():
-    assert contrast("#000000", "#ffffff") == pytest.approx(21)
-    assert contrast("#777777", "rgb(255, 255, 255)") == pytest.approx(
-        4.48, abs=0.01
-    )
-    assert contrast("#ff0000", "#ff0000") == 1
+# --- Colours -----------------------------------------------------------------
 
 
 def test_every_colour_becomes_a_variable_of_the_page():
     (svg,) = svg_of(draw_much)
     assert re.findall(r"#[0-9a-f]{6}\b", svg) == []
     used = set(re.findall(r"var\(--figure-(\w+)\)", svg))
-    assert used == set(plotting.PALETTE) - {"ground"}
+    assert used == set(palette.PALETTE) - {"ground"}
 
 
-def test_every_variable_has_a_light_and_a_dark_colour():
-    rules = plotting.css_variables()
-    for name, (light, dark) in plotting.PALETTE.items():
-        assert f"--figure-{name}:{light};" in rules
-        assert f"--figure-{name}:{dark};" in rules
-        assert light == light.lower() != dark
-    lights = [light for light, _ in plotting.PALETTE.values()]
-    assert len(set(lights)) == len(lights)
-
-
-@pytest.mark.parametrize("name", WRITES)
-@pytest.mark.parametrize(("place", "mode"), [(0, "light"), (1, "dark")])
-def test_what_is_written_in_a_colour_can_be_read(name, place, mode):
-    """WCAG asks for 4.5, on the page and on the ground of the figure."""
-    colour = plotting.PALETTE[name][place]
-    assert contrast(colour, PAPERS[place]) >= 4.5
-    assert contrast(colour, plotting.PALETTE["ground"][place]) >= 4.5
-
-
-def test_papers_of_the_pages_are_a_light_and_a_dark_one():
-    light, dark = PAPERS
-    assert contrast(light, "#000000") > 15 > 2 > contrast(dark, "#000000")
+def test_chapters_find_every_colour_in_plotting():
+    for name, (light, _) in palette.PALETTE.items():
+        assert getattr(plotting, name.upper()) == light
+        assert name.upper() in plotting.__all__
 
 
 def test_cycle_of_colours_is_from_the_palette():
@@ -110,7 +62,7 @@ def test_cycle_of_colours_is_from_the_palette():
     assert used == ["blue", "vermillion", "green", "purple", "amber"]
 
 
-# --- The picture ------------------------------------------------------------
+# --- The picture -------------------------------------------------------------
 
 
 def test_numbers_of_the_axes_are_not_rounded_with_the_coordinates():
@@ -201,22 +153,24 @@ def test_axes_stay_where_they_are_from_frame_to_frame():
     assert spines[0] == spines[1] != []
 
 
-# --- The same in every run --------------------------------------------------
+# --- The same in every run ---------------------------------------------------
 
-DRAW_ELSEWHERE = """
-from tests.test_plotting import draw_much, plotting, SIZE
-import hashlib
-svg = plotting.draw_svg(lambda axes: [draw_much(ax) for ax in axes], 2, SIZE)
-png = plotting.draw_png(draw_much, 1, SIZE)
-print(hashlib.sha256(repr(svg).encode() + png).hexdigest())
-"""
+
+def print_digest():
+    """Print what decides whether two pictures are the same."""
+    svg = plotting.draw_svg(
+        lambda axes: [draw_much(ax) for ax in axes], 2, SIZE
+    )
+    png = plotting.draw_png(draw_much, 1, SIZE)
+    print(hashlib.sha256(repr(svg).encode() + png).hexdigest())
 
 
 def test_picture_is_the_same_in_every_process():
+    code = f"import {__name__} as tests; tests.print_digest()"
     digests = set()
     for seed in ("1", "2"):
         process = subprocess.run(
-            [sys.executable, "-c", DRAW_ELSEWHERE],
+            [sys.executable, "-c", code],
             env={**os.environ, "PYTHONHASHSEED": seed},
             cwd=ROOT,
             capture_output=True,
