@@ -66,7 +66,7 @@ lab: $(READY) ## Open the chapters in JupyterLab
 notebooks: components ## Execute every notebook anew and store its outputs
 	@.venv/bin/python book/_tools/notebooks.py store
 
-components: $(TEST_READY) ## Write helpers/components.py from the chapters
+components: $(TEST_READY) ## Write helpers/components/ from the chapters
 	@.venv/bin/python book/_tools/export_components.py
 
 lint: $(TEST_READY) ## Check the style of code and notebooks

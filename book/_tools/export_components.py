@@ -1,10 +1,16 @@
-"""Write helpers/components.py from the cells of the chapters that say so.
+"""Write helpers/components/ from the cells of the chapters that say so.
 
     python book/_tools/export_components.py
 
 The final version of each component stands in its chapter, in a cell tagged
-`component`. Here these cells become a module, so that a later chapter, or a
-program of your own, can import what an earlier chapter wrote.
+`component`. Here these cells become a module of the chapter's name, so that a
+later chapter, or a program of your own, can import what an earlier chapter
+wrote: `from helpers.components import HuberLoss`.
+
+The modules follow the order of `_toc.yml`, their cells that of the chapter. A
+module imports what its cells use: of what the chapter's first code cell
+imports, and of what earlier chapters export. `make notebooks` writes them
+before it executes; `tests/test_export_components.py` finds what is stale.
 """
 
 import ast
@@ -15,12 +21,19 @@ import yaml
 
 from notebooks import ROOT, read, write_if_changed
 
-MODULE = ROOT / "helpers" / "components.py"
+PACKAGE = ROOT / "helpers" / "components"
 HEADER = '''\
+"""The components that book/{name}.ipynb ends up with.
+
+Written by `make components`, which is book/_tools/export_components.py, from
+the cells tagged `component`: change the chapter and not this file.
+"""
+'''
+PACKAGE_HEADER = '''\
 """The components of the book, each as its chapter ends up writing it.
 
-Made by `make components` from the cells tagged `component`: change the chapter
-and not this file.
+Written by `make components`, which is book/_tools/export_components.py, like
+the modules of the chapters: change the chapters and not these files.
 """
 '''
 
@@ -54,67 +67,111 @@ def names_read_in(tree):
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
-def make_module(notebooks):
-    """Return the text of the module, before it is formatted.
+def names_defined_in(tree):
+    """Return the names of the functions and classes of a cell."""
+    return [node.name for node in tree.body if hasattr(node, "name")]
+
+
+def make_modules(notebooks):
+    """Return the texts of all modules, before they are formatted.
 
     Args:
         notebooks: Mapping from the path of each chapter to its notebook, in
             the order of the book.
 
+    Returns:
+        Dictionary from the name of each file to its text.
+
     Raises:
         ValueError: If two chapters define a component of the same name.
     """
-    imports, parts, home = {}, [], {}
+    modules, home = {}, {}
     for path, notebook in notebooks.items():
-        title = notebook.cells[0].source.splitlines()[0].lstrip("# ")
-        title = title.partition(":")[0]  # a long one does not fit the line
         cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+        components = [
+            cell.source
+            for cell in cells
+            if "component" in cell.metadata.get("tags", [])
+        ]
+        if not components:
+            continue
         available = imports_of(ast.parse(cells[0].source))
-        for cell in cells:
-            if "component" not in cell.metadata.get("tags", []):
-                continue
-            tree = ast.parse(cell.source)
-            for node in tree.body:
-                name = getattr(node, "name", None)
+        imports = {}
+        for tree in map(ast.parse, components):
+            for name in names_defined_in(tree):
                 if name in home:
                     raise ValueError(
                         f"{path.name} defines the component {name!r}, and so "
-                        f"does {home[name]}: give one another name."
+                        f"does {home[name]}.ipynb: give one another name."
                     )
-                if name:
-                    home[name] = path.name
-            for name in sorted(names_read_in(tree) - set(home)):
-                if name in available:
+                home[name] = path.stem
+            for name in sorted(names_read_in(tree)):
+                if home.get(name, path.stem) != path.stem:
+                    line = f"from helpers.components.{home[name]} import {name}"
+                    imports[line] = None
+                elif name not in home and name in available:
                     imports[available[name]] = None
-            place = f"# From the chapter {title}: book/{path.name}"
-            parts.append(f"{place}\n{cell.source}")
-    return "\n\n\n".join([HEADER + "\n".join(imports), *parts]) + "\n"
+        head = HEADER.format(name=path.stem) + "\n".join(imports)
+        modules[f"{path.stem}.py"] = "\n\n\n".join([head, *components]) + "\n"
+    modules["__init__.py"] = make_package(home)
+    return modules
 
 
-def formatted(text):
-    """Return Python code in the project's style."""
-    for command in (("check", "--fix"), ("format",)):
+def make_package(home):
+    """Return the text of the module that has all names of the others.
+
+    Args:
+        home: Dictionary from the name of each component to its module.
+    """
+    imports = [
+        f"from helpers.components.{module} import {name}"
+        for name, module in home.items()
+    ]
+    exported = f"__all__ = {sorted(home)!r}"
+    return "\n".join([PACKAGE_HEADER, *imports, "", exported, ""])
+
+
+def formatted(name, text):
+    """Return the text of a module in the project's style."""
+    for command in (("check", "--fix", "--ignore=E501"), ("format",)):
         ruff = [sys.executable, "-m", "ruff", *command, "--quiet"]
-        text = subprocess.run(
-            [*ruff, "--stdin-filename", MODULE, "-"],
+        done = subprocess.run(
+            [*ruff, "--stdin-filename", PACKAGE / name, "-"],
             input=text,
-            capture_output=True,
+            stdout=subprocess.PIPE,
             text=True,
-            check=True,
+            check=False,
             cwd=ROOT,
-        ).stdout
+        )
+        if done.returncode != 0:  # its complaint is on the screen
+            raise SystemExit(
+                f"The components of {name.removesuffix('.py')} make no module: "
+                "do they use what their chapter imports after its first cell?"
+            )
+        text = done.stdout
     return text
 
 
 def current():
-    """Return the module as the chapters have it now."""
-    return formatted(make_module({path: read(path) for path in chapters()}))
+    """Return the modules as the chapters have them now, by their paths."""
+    modules = make_modules({path: read(path) for path in chapters()})
+    return {
+        PACKAGE / name: formatted(name, text) for name, text in modules.items()
+    }
 
 
 def main():
-    """Write the module."""
-    changed = write_if_changed(MODULE, current())
-    print(f"{MODULE.relative_to(ROOT)}:", "written" if changed else "unchanged")
+    """Write the modules, and remove those of chapters that are gone."""
+    modules = current()
+    for path in sorted({*modules, *PACKAGE.glob("*.py")}):
+        if path not in modules:
+            path.unlink()
+            outcome = "removed"
+        elif write_if_changed(path, modules[path]):
+            outcome = "written"
+        else:
+            outcome = "unchanged"
+        print(f"{path.relative_to(ROOT).as_posix()}: {outcome}")
 
 
 if __name__ == "__main__":

@@ -21,9 +21,7 @@ from xml.etree import ElementTree
 from notebooks import ROOT
 
 # All that computes with what processors do differently
-PATHS = ["book", "tests/test_component_contracts.py"]
-PATHS += ["tests/test_contracts.py", "tests/test_contracts_builtins.py"]
-PATHS += ["tests/test_contracts_broken.py"]
+PATHS = ["book", "tests/components", "tests/contracts"]
 
 ONE_THREAD = dict.fromkeys(
     (

@@ -4,28 +4,33 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from helpers.contracts import everything, gradients
-from helpers.contracts.runner import (
+from helpers.contracts import slopes
+from helpers.contracts.subject import (
     Broken,
     Subject,
     arrays_of,
     difference,
     is_finite,
     number,
-    tensors,
 )
 
 
 class ActivationSubject(Subject):
     """An activation with numbers around zero, in two and in three axes."""
 
-    kind = page = "activations"
-    file_hint = "Return every argument in `get_config`."
-    kept_elsewhere = ()
+    kind = "activation"
+    page = "activations"
 
-    @property
-    def is_function(self):
-        return not self.has_config
+    def own_rules(self):
+        yield keeps_the_shape
+        yield treats_each_sample_alone
+        yield is_finite_for_large_inputs
+        yield has_a_gradient
+        yield gradient_equals_finite_differences
+        yield has_its_slope_at_zero
+
+    def precision_rules(self):
+        yield works_in_mixed_float16
 
     def candidates(self):
         random = np.random.default_rng(0)
@@ -35,27 +40,21 @@ class ActivationSubject(Subject):
     def compute(self, component, x):
         return component(x)
 
-    def outputs(self, component):
-        return [self.compute(component, *tensors(e)) for e in self.examples]
-
-    def usable_reference(self):
-        return self.against
-
-    def carrier(self, component, inputs):
+    def model_with(self, component, inputs):
         x = keras.Input(np.shape(inputs[0])[1:])
         return keras.Model(x, keras.layers.Activation(component)(x))
 
-    def carried(self, model, inputs):
+    def outputs_of(self, model, inputs):
         return model(inputs[0])
 
-    def found_in(self, model):
+    def component_in(self, model):
         return model.layers[-1].activation
 
 
 def keeps_the_shape(subject):
     """A layer promises its shape before the activation is applied."""
     for (x,) in subject.examples:
-        seen = tuple(subject.compute(subject.copy(), tf.constant(x)).shape)
+        seen = tuple(subject.compute(subject.fresh(), tf.constant(x)).shape)
         if seen != x.shape:
             raise Broken(
                 f"Inputs of shape {x.shape} give outputs of shape {seen}.",
@@ -67,7 +66,7 @@ def keeps_the_shape(subject):
 def treats_each_sample_alone(subject):
     """What one sample becomes must not depend on the others in the batch."""
     x = subject.examples[0][0]
-    component = subject.copy()
+    component = subject.fresh()
     together = subject.compute(component, tf.constant(x))
     for i in range(len(x)):
         alone = subject.compute(component, tf.constant(x[i : i + 1]))
@@ -83,9 +82,9 @@ def is_finite_for_large_inputs(subject):
     """One large number must not turn the model into NaN."""
     for size in (1000.0, -1000.0):
         x = tf.fill((2, 3), size)
-        component = subject.copy()
+        component = subject.fresh()
         values = subject.compute(component, x)
-        gradient = gradients.gradient_of(component, x)
+        gradient = slopes.gradient_of(component, x)
         for what, seen in (("output", values), ("gradient", gradient)):
             if seen is not None and not is_finite(seen):
                 raise Broken(
@@ -117,19 +116,19 @@ def has_a_gradient(subject):
 
 def _weighted(subject, shape):
     """The activation times fixed numbers: a plain sum of softmax is 1."""
-    component = subject.copy()
+    component = subject.fresh()
     weights = np.random.default_rng(2).uniform(0.5, 1.5, shape)
     return lambda x: component(x) * tf.cast(weights, x.dtype)
 
 
 def _sensitivity(subject, x):
-    return gradients.gradient_of(_weighted(subject, x.shape), x)
+    return slopes.gradient_of(_weighted(subject, x.shape), x)
 
 
 def gradient_equals_finite_differences(subject):
     """The gradient must be the slope: move an input and look."""
     x = subject.examples[0][0]
-    wrong = gradients.wrong_slope(_weighted(subject, x.shape), x)
+    wrong = slopes.wrong_slope(_weighted(subject, x.shape), x)
     if wrong is not None:
         gradient, slope = wrong
         raise Broken(
@@ -143,9 +142,7 @@ def gradient_equals_finite_differences(subject):
 def has_its_slope_at_zero(subject):
     """Biases start at zero and inputs are often blank: many sums are zero."""
     x = np.zeros((2, 4))
-    wrong = gradients.gradient_outside_its_slopes(
-        _weighted(subject, x.shape), x
-    )
+    wrong = slopes.gradient_outside_its_slopes(_weighted(subject, x.shape), x)
     if wrong is not None:
         gradient, left, right = map(number, wrong)
         raise Broken(
@@ -160,8 +157,8 @@ def has_its_slope_at_zero(subject):
 def works_in_mixed_float16(subject):
     """Under `mixed_float16` activations get `float16` and must keep it."""
     x = subject.examples[0][0].astype("float16")
-    expected = subject.compute(subject.copy(), tf.cast(x, "float32"))
-    seen = subject.compute(subject.copy(), tf.constant(x))
+    expected = subject.compute(subject.fresh(), tf.cast(x, "float32"))
+    seen = subject.compute(subject.fresh(), tf.constant(x))
     if seen.dtype != tf.float16:
         raise Broken(
             f"Inputs in float16 give outputs in {seen.dtype.name}.",
@@ -173,22 +170,3 @@ def works_in_mixed_float16(subject):
             "Keep numbers small enough for float16, which ends at 65504 and "
             "knows nothing between 0 and 6e-8.",
         )
-
-
-def rules_for(subject):
-    """The rules that fit: a function has no config."""
-    yield everything.can_be_called
-    if subject.has_config:
-        yield from everything.CONFIG_RULES
-    yield everything.reloads_from_a_file
-    yield keeps_the_shape
-    yield treats_each_sample_alone
-    yield is_finite_for_large_inputs
-    yield has_a_gradient
-    yield gradient_equals_finite_differences
-    yield has_its_slope_at_zero
-    yield everything.gives_the_same_twice
-    yield from everything.GRAPH_RULES
-    yield works_in_mixed_float16
-    if subject.against is not None:
-        yield everything.equals_the_reference

@@ -4,21 +4,23 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from helpers.contracts import everything
-from helpers.contracts.runner import Broken, Subject, difference, tensors
+from helpers.contracts.subject import Broken, Subject, difference
 
 
 class ConstraintSubject(Subject):
     """A constraint with kernels of dense layers, small and large."""
 
-    kind = "constraints"
+    kind = "constraint"
     page = "regularizers"
-    file_hint = "Return every argument in `get_config`."
-    kept_elsewhere = ()
 
-    @property
-    def is_function(self):
-        return not self.has_config
+    def own_rules(self):
+        yield keeps_shape_and_dtype
+        yield is_the_same_when_applied_twice
+        yield is_finite_for_weights_of_zero
+        yield holds_after_a_training_step
+
+    def precision_rules(self):
+        yield works_in_mixed_float16
 
     def candidates(self):
         random = np.random.default_rng(0)
@@ -28,13 +30,7 @@ class ConstraintSubject(Subject):
     def compute(self, component, kernel):
         return component(kernel)
 
-    def outputs(self, component):
-        return [self.compute(component, *tensors(e)) for e in self.examples]
-
-    def usable_reference(self):
-        return self.against
-
-    def carrier(self, component, inputs):
+    def model_with(self, component, inputs):
         kernel = inputs[0]
         dense = keras.layers.Dense(
             kernel.shape[1], use_bias=False, kernel_constraint=component
@@ -43,10 +39,10 @@ class ConstraintSubject(Subject):
         dense.set_weights([kernel])
         return model
 
-    def carried(self, model, inputs):
+    def outputs_of(self, model, inputs):
         return model.layers[-1].kernel_constraint(tf.constant(inputs[0]))
 
-    def found_in(self, model):
+    def component_in(self, model):
         return model.layers[-1].kernel_constraint
 
 
@@ -54,7 +50,7 @@ def keeps_shape_and_dtype(subject):
     """The result replaces the weights, so it must fit into their place."""
     (kernel,) = subject.examples[0]
     for dtype in ("float32", "float64"):
-        seen = subject.compute(subject.copy(), tf.cast(kernel, dtype))
+        seen = subject.compute(subject.fresh(), tf.cast(kernel, dtype))
         if tuple(seen.shape) != kernel.shape:
             raise Broken(
                 f"Weights of shape {kernel.shape} become {tuple(seen.shape)}.",
@@ -70,7 +66,7 @@ def keeps_shape_and_dtype(subject):
 def is_the_same_when_applied_twice(subject):
     """Weights that are allowed stay; else they creep at each step."""
     for (kernel,) in subject.examples:
-        component = subject.copy()
+        component = subject.fresh()
         once = subject.compute(component, tf.constant(kernel))
         twice = subject.compute(component, once)
         if text := difference(twice, once, 1e-3):
@@ -84,7 +80,7 @@ def is_the_same_when_applied_twice(subject):
 def is_finite_for_weights_of_zero(subject):
     """Weights start at zero in many layers, and a norm of zero divides."""
     zeros = tf.zeros((4, 3))
-    seen = subject.compute(subject.copy(), zeros)
+    seen = subject.compute(subject.fresh(), zeros)
     if not np.all(np.isfinite(seen)):
         raise Broken(
             "Weights of 0 become NaN or infinite.",
@@ -96,14 +92,14 @@ def is_finite_for_weights_of_zero(subject):
 def holds_after_a_training_step(subject):
     """The optimizer moves the weights first; the constraint comes last."""
     inputs = subject.examples[0]
-    model = subject.carrier(subject.copy(), inputs)
+    model = subject.model_with(subject.fresh(), inputs)
     model.compile(keras.optimizers.SGD(0.5), loss="mse", run_eagerly=True)
     random = np.random.default_rng(3)
     x = random.normal(size=(5, inputs[0].shape[0])).astype("float32")
     y = random.normal(size=(5, inputs[0].shape[1])).astype("float32")
     model.train_on_batch(x, y)
     (trained,) = model.get_weights()
-    allowed = subject.compute(subject.copy(), tf.constant(trained))
+    allowed = subject.compute(subject.fresh(), tf.constant(trained))
     if text := difference(trained, allowed, 1e-3):
         raise Broken(
             f"After a training step a weight is {text}.",
@@ -115,8 +111,8 @@ def holds_after_a_training_step(subject):
 def works_in_mixed_float16(subject):
     """In half precision the weights come in `float16`."""
     (kernel,) = subject.examples[0]
-    expected = subject.compute(subject.copy(), tf.constant(kernel))
-    seen = subject.compute(subject.copy(), tf.cast(kernel, "float16"))
+    expected = subject.compute(subject.fresh(), tf.constant(kernel))
+    seen = subject.compute(subject.fresh(), tf.cast(kernel, "float16"))
     if seen.dtype != tf.float16:
         raise Broken(
             f"Weights in float16 become {seen.dtype.name}.",
@@ -127,20 +123,3 @@ def works_in_mixed_float16(subject):
             f"For weights in float16 it gives {text}.",
             "Keep squares small enough for float16, which ends at 65504.",
         )
-
-
-def rules_for(subject):
-    """The rules that fit: a function has no config."""
-    yield everything.can_be_called
-    if subject.has_config:
-        yield from everything.CONFIG_RULES
-    yield everything.reloads_from_a_file
-    yield keeps_shape_and_dtype
-    yield is_the_same_when_applied_twice
-    yield is_finite_for_weights_of_zero
-    yield holds_after_a_training_step
-    yield everything.gives_the_same_twice
-    yield from everything.GRAPH_RULES
-    yield works_in_mixed_float16
-    if subject.against is not None:
-        yield everything.equals_the_reference

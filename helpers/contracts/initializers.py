@@ -4,14 +4,14 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from helpers.contracts import everything
-from helpers.contracts.runner import (
+from helpers.contracts.subject import (
     Broken,
     NotApplicable,
     Subject,
     arguments_of,
     copy_of,
     difference,
+    dtype_policy,
     is_finite,
     twin_of,
 )
@@ -22,14 +22,24 @@ SHAPE = (4, 3)
 class InitializerSubject(Subject):
     """An initializer with shapes of weights; a seed is set if it has one."""
 
-    kind = "initializers"
+    kind = "initializer"
     page = "activations"
+    repeats = False  # a new number at each call is what it is there for
+    runs_in_graphs = False  # see is_the_same_in_graphs
     file_hint = "Return every argument, the seed too, in `get_config`."
-    kept_elsewhere = ()
 
-    @property
-    def is_function(self):
-        return not self.has_config
+    def own_rules(self):
+        yield gives_the_shape
+        yield gives_the_dtype
+        yield gives_finite_numbers
+        yield seeds_repeat
+        if self.has_seed:
+            yield different_seeds_differ
+        yield is_not_constant_where_random
+        yield is_the_same_in_graphs
+
+    def precision_rules(self):
+        yield works_in_mixed_float16
 
     @property
     def has_seed(self):
@@ -41,7 +51,7 @@ class InitializerSubject(Subject):
             self.component, lambda arguments: {**arguments, "seed": seed}
         )
 
-    def copy(self):
+    def fresh(self):
         """Without a seed of its own it would not compare with a copy."""
         if self.has_seed:
             config = self.component.get_config()
@@ -60,19 +70,16 @@ class InitializerSubject(Subject):
     def outputs(self, component):
         return self.compute(component, SHAPE)
 
-    def usable_reference(self):
-        return self.against
-
-    def carrier(self, component, inputs):
+    def model_with(self, component, inputs):
         dense = keras.layers.Dense(
             SHAPE[1], use_bias=False, kernel_initializer=component
         )
         return keras.Sequential([keras.Input((SHAPE[0],)), dense])
 
-    def carried(self, model, inputs):
+    def outputs_of(self, model, inputs):
         return self.compute(model.layers[-1].kernel_initializer, SHAPE)
 
-    def found_in(self, model):
+    def component_in(self, model):
         return model.layers[-1].kernel_initializer
 
 
@@ -81,12 +88,12 @@ def gives_the_shape(subject):
     shapes = [SHAPE]
     for shape in ((2, 3, 4), (5,)):
         try:
-            subject.compute(subject.copy(), shape)
+            subject.compute(subject.fresh(), shape)
             shapes.append(shape)
         except Exception:  # some make matrices only
             continue
     for shape in shapes:
-        seen = tuple(subject.compute(subject.copy(), shape).shape)
+        seen = tuple(subject.compute(subject.fresh(), shape).shape)
         if seen != shape:
             raise Broken(
                 f"Asked for shape {shape} it gives {seen}.",
@@ -97,7 +104,7 @@ def gives_the_shape(subject):
 def gives_the_dtype(subject):
     """Keras says in which dtype it keeps the weights."""
     for dtype in ("float32", "float16", "float64"):
-        seen = tf.convert_to_tensor(subject.copy()(SHAPE, dtype=dtype))
+        seen = tf.convert_to_tensor(subject.fresh()(SHAPE, dtype=dtype))
         if seen.dtype.name != dtype:
             raise Broken(
                 f"Asked for {dtype} it gives {seen.dtype.name}.",
@@ -108,7 +115,7 @@ def gives_the_dtype(subject):
 def gives_finite_numbers(subject):
     """A layer with one NaN among its weights only makes NaN."""
     for shape in (SHAPE, (1, 1)):
-        if not is_finite(subject.compute(subject.copy(), shape)):
+        if not is_finite(subject.compute(subject.fresh(), shape)):
             raise Broken(
                 f"Among the weights of shape {shape} are NaN or infinity.",
                 "Look for a division by zero or the root of a negative number.",
@@ -122,9 +129,9 @@ def seeds_repeat(subject):
         again = subject.with_seed(3)(SHAPE, dtype="float32")
     else:
         keras.utils.set_random_seed(3)
-        first = subject.copy()(SHAPE, dtype="float32")
+        first = subject.fresh()(SHAPE, dtype="float32")
         keras.utils.set_random_seed(3)
-        again = subject.copy()(SHAPE, dtype="float32")
+        again = subject.fresh()(SHAPE, dtype="float32")
     if text := difference(again, first, 1e-6):
         raise Broken(
             f"The same seed gives {text} the second time.",
@@ -163,14 +170,14 @@ def _values(subject, seed):
     if subject.has_seed:
         return np.asarray(subject.with_seed(seed)(SHAPE, dtype="float32"))
     keras.utils.set_random_seed(seed)
-    return np.asarray(subject.copy()(SHAPE, dtype="float32"))
+    return np.asarray(subject.fresh()(SHAPE, dtype="float32"))
 
 
 def is_the_same_in_graphs(subject):
     """Models are also built inside of graphs, where NumPy draws once."""
-    eager = subject.compute(subject.copy(), SHAPE)
+    eager = subject.compute(subject.fresh(), SHAPE)
     for what, jit_compile in (("tf.function", False), ("XLA", True)):
-        component = subject.copy()
+        component = subject.fresh()
         graph = tf.function(
             lambda component=component: component(SHAPE, dtype="float32"),
             autograph=False,
@@ -189,33 +196,11 @@ def is_the_same_in_graphs(subject):
 
 def works_in_mixed_float16(subject):
     """Under `mixed_float16` weights are still `float32`."""
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
-        model = subject.carrier(subject.copy(), subject.examples[0])
+    with dtype_policy("mixed_float16"):
+        model = subject.model_with(subject.fresh(), subject.examples[0])
         seen = model(np.ones((2, SHAPE[0]), "float32"))
-    finally:
-        keras.config.set_dtype_policy("float32")
     if not is_finite(seen):
         raise Broken(
             "The layer gives NaN or infinity in float16.",
             "Keep the weights small: float16 ends at 65504.",
         )
-
-
-def rules_for(subject):
-    """The rules that fit: a function has no config."""
-    yield everything.can_be_called
-    if subject.has_config:
-        yield from everything.CONFIG_RULES
-    yield everything.reloads_from_a_file
-    yield gives_the_shape
-    yield gives_the_dtype
-    yield gives_finite_numbers
-    yield seeds_repeat
-    if subject.has_seed:
-        yield different_seeds_differ
-    yield is_not_constant_where_random
-    yield is_the_same_in_graphs
-    yield works_in_mixed_float16
-    if subject.against is not None:
-        yield everything.equals_the_reference

@@ -3,22 +3,23 @@
 import functools
 import inspect
 import re
-import tempfile
-from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from helpers.contracts import everything
-from helpers.contracts.runner import (
+from helpers.contracts import arguments, common
+from helpers.contracts.subject import (
     Broken,
     NotApplicable,
     Subject,
     arrays_of,
+    by_its_name,
     copy_of,
     difference,
+    dtype_policy,
     is_finite,
+    reloaded,
     tensors,
 )
 
@@ -33,18 +34,45 @@ BUILD = (
 class LayerSubject(Subject):
     """A layer with the shapes of its inputs."""
 
-    kind = page = "layers"
+    kind = "layer"
+    page = "layers"
+    repeats = False  # see is_deterministic_without_training
     file_hint = (
         "Return every argument in `get_config`, and create every weight in "
         "`__init__` or `build`."
     )
-    kept_elsewhere = ()
-    is_function = False
+    takes_functions = False
 
     def __init__(self, component, input_shape, against=None):
         super().__init__(component, against)
+        arguments.check_input_shape(input_shape)
         several = isinstance(input_shape, list)
         self.shapes = input_shape if several else [input_shape]
+
+    def check_argument(self, name, value):
+        super().check_argument(name, value)
+        if name == self.kind and isinstance(value, keras.Model):
+            raise TypeError(
+                f"`{name}` is a model: use `check_model`. "
+                f"Received: {type(value).__name__}"
+            )
+
+    def own_rules(self):
+        yield restores_every_weight
+        yield makes_its_weights_in_build
+        yield makes_no_weights_in_call
+        yield builds_its_children
+        yield tracks_every_weight
+        yield gradient_reaches_every_weight
+        yield promises_the_right_shape
+        yield is_the_same_symbolically
+        yield takes_any_batch_size
+        yield is_deterministic_without_training
+        if len(self.shapes) == 1 and len(self.shapes[0]) > 2:
+            yield passes_the_mask_on
+
+    def precision_rules(self):
+        yield follows_the_dtype_policy
 
     # ---- Inputs ----
 
@@ -100,7 +128,7 @@ class LayerSubject(Subject):
 
     # ---- Layers ----
 
-    def copy(self):
+    def fresh(self):
         return copy_of(self.component)
 
     def build(self, layer, inputs):
@@ -116,9 +144,9 @@ class LayerSubject(Subject):
             return layer(*self.arranged(inputs))
         return layer(*self.arranged(inputs), training=training)
 
-    def usable(self):
+    def ready(self):
         """A built layer, whose weights are no round numbers any more."""
-        layer = self.copy()
+        layer = self.fresh()
         if self._examples is None:  # while we look for inputs
             return layer
         self.call(layer, tensors(self.examples[0]))
@@ -134,20 +162,20 @@ class LayerSubject(Subject):
         fill_weights(component)
         return self.call(component, inputs)
 
-    def usable_reference(self):
+    def reference(self):
         reference = copy_of(self.against)
         self.call(reference, tensors(self.examples[0]))
         fill_weights(reference)
         return reference
 
-    def carrier(self, component, inputs):
+    def model_with(self, component, inputs):
         symbols = self.symbolic_inputs()
         return keras.Model(symbols, component(*self.arranged(symbols)))
 
-    def carried(self, model, inputs):
+    def outputs_of(self, model, inputs):
         return model(list(inputs), training=False)
 
-    def found_in(self, model):
+    def component_in(self, model):
         return model.layers[-1]
 
 
@@ -167,12 +195,12 @@ def _shapes_of(structure):
     return [tuple(value.shape) for value in tf.nest.flatten(structure)]
 
 
-# ---- The rules --------------------------------------------------------------
+# --- The rules ---------------------------------------------------------------
 
 
 def promises_the_right_shape(subject):
     """`compute_output_shape` plans a model before any number flows."""
-    layer = subject.usable()
+    layer = subject.ready()
     for samples in (SAMPLES, None):
         shapes = [(samples, *size[1:]) for size in subject.sizes(SAMPLES)]
         try:
@@ -215,7 +243,7 @@ def _join(shapes):
 
 def is_the_same_symbolically(subject):
     """A functional model calls the layer on inputs without numbers."""
-    layer = subject.usable()
+    layer = subject.ready()
     symbols = subject.symbolic_inputs()
     symbolic = tf.nest.flatten(layer(*subject.arranged(symbols)))
     real = tf.nest.flatten(subject.call(layer, tensors(subject.examples[0])))
@@ -241,7 +269,7 @@ def is_the_same_symbolically(subject):
 
 def takes_any_batch_size(subject):
     """The last batch of an epoch is small, and a prediction is often one."""
-    layer = subject.usable()
+    layer = subject.ready()
     inputs = tensors(subject.inputs_for(5))
     together = tf.nest.flatten(subject.call(layer, inputs))
     for first, last in ((0, 1), (1, 4)):
@@ -264,9 +292,9 @@ def takes_any_batch_size(subject):
 
 def makes_its_weights_in_build(subject):
     """A file is loaded into a layer that was built, but never called."""
-    by_call = subject.copy()
+    by_call = subject.fresh()
     subject.call(by_call, tensors(subject.examples[0]))
-    layer = subject.copy()
+    layer = subject.fresh()
     _build(layer, subject)
     if len(layer.weights) < len(by_call.weights):
         missing = len(by_call.weights) - len(layer.weights)
@@ -291,7 +319,7 @@ def _build(layer, subject):
 
 def makes_no_weights_in_call(subject):
     """A weight made in `call` is new at each call, or breaks in a graph."""
-    layer = subject.copy()
+    layer = subject.fresh()
     inputs = tensors(subject.examples[0])
     subject.call(layer, inputs)
     before = len(layer.weights)
@@ -328,7 +356,7 @@ class _counting_variables:
 
 def tracks_every_weight(subject):
     """What is not in `weights` is neither trained nor saved."""
-    layer = subject.usable()
+    layer = subject.ready()
     known = {id(weight.value) for weight in layer.variables}
     with tf.GradientTape() as tape:
         subject.call(layer, tensors(subject.examples[0]), training=True)
@@ -362,7 +390,7 @@ def _variables_in(attributes):
 
 def builds_its_children(subject):
     """A sub-layer that `build` forgets is empty when a file is loaded."""
-    layer = subject.copy()
+    layer = subject.fresh()
     _build(layer, subject)
     children = [c for c in layer._flatten_layers(include_self=False)]
     unbuilt = [child.name for child in children if not child.built]
@@ -377,7 +405,7 @@ def builds_its_children(subject):
 
 def gradient_reaches_every_weight(subject):
     """A weight without a gradient is never trained."""
-    layer = subject.usable()
+    layer = subject.ready()
     inputs = tensors(subject.examples[0])
     random = np.random.default_rng(5)
     with tf.GradientTape() as tape:
@@ -427,24 +455,15 @@ def gradient_reaches_every_weight(subject):
         )
 
 
-@everything.on_page("saving")
+@common.on_page("saving")
 def restores_every_weight(subject):
     """After loading, each weight must have the value it was saved with."""
-    layer = subject.usable()
     inputs = subject.examples[0]
-    model = subject.carrier(layer, inputs)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
-        model.save(path)
-        cls = type(subject.component)
-        loaded = keras.models.load_model(
-            path, custom_objects={cls.__name__: cls}
-        )
-    return compare_weights(model, loaded, inputs)
-
-
-def compare_weights(model, loaded, inputs):
-    """Compare weight by weight; the message counts those that were lost."""
+    model = subject.model_with(subject.ready(), inputs)
+    loaded = reloaded(model, by_its_name(subject.component))
+    if isinstance(subject.component, keras.Model):
+        # Only its first call may make the weights.
+        subject.call(loaded, tensors(inputs))
     saved, found = model.weights, loaded.weights
     if len(saved) != len(found):
         raise Broken(
@@ -476,7 +495,7 @@ def _place_of(weight):
 
 def is_deterministic_without_training(subject):
     """Predictions must repeat: dropout and noise are for training only."""
-    layer = subject.usable()
+    layer = subject.ready()
     inputs = tensors(subject.examples[0])
     first = subject.call(layer, inputs)
     again = subject.call(layer, inputs)
@@ -493,7 +512,7 @@ def follows_the_dtype_policy(subject):
 
     In training it works in `float64` as well.
     """
-    expected = subject.compute(subject.usable(), *tensors(subject.examples[0]))
+    expected = subject.compute(subject.ready(), *tensors(subject.examples[0]))
     layer, seen = under_policy(subject, "mixed_float16")
     outputs = zip(tf.nest.flatten(seen), tf.nest.flatten(expected), strict=True)
     for output, reference in outputs:
@@ -522,19 +541,12 @@ def follows_the_dtype_policy(subject):
 def under_policy(subject, policy, training=False):
     """A copy in a dtype policy, and what it computes there."""
     inputs = tensors(subject.examples[0])
-    keras.config.set_dtype_policy(policy)
-    try:
-        layer = in_global_policy(subject.component)
+    with dtype_policy(policy):
+        # Without the dtypes that it was made with, its sub-layers too.
+        layer = copy_of(subject.component, _without_dtypes)
         subject.call(layer, inputs)
         fill_weights(layer)
         return layer, subject.call(layer, inputs, training)
-    finally:
-        keras.config.set_dtype_policy("float32")
-
-
-def in_global_policy(component):
-    """A copy in the dtype policy of the moment, its sub-layers too."""
-    return copy_of(component, _without_dtypes)
 
 
 def _without_dtypes(config):
@@ -558,7 +570,7 @@ def passes_the_mask_on(subject):
     (inputs,) = subject.examples[0]
     if inputs.dtype.kind != "f":
         raise NotApplicable("Its inputs are whole numbers.")
-    layer = subject.usable()
+    layer = subject.ready()
     output = tf.nest.flatten(subject.call(layer, (tf.constant(inputs),)))[0]
     if len(output.shape) < 3 or output.shape[1] != inputs.shape[1]:
         raise NotApplicable("Its output has no steps that a mask would fit.")
@@ -588,26 +600,3 @@ def _is_alone(subject, layer, inputs):
     changed[:, 0] += 1
     after = tf.nest.flatten(subject.call(layer, (tf.constant(changed),)))[0]
     return difference(after[:, 1:], before[:, 1:], 1e-6) is None
-
-
-def rules_for(subject):
-    """The rules of layers."""
-    yield everything.can_be_called
-    yield from everything.CONFIG_RULES
-    yield everything.reloads_from_a_file
-    yield restores_every_weight
-    yield makes_its_weights_in_build
-    yield makes_no_weights_in_call
-    yield builds_its_children
-    yield tracks_every_weight
-    yield gradient_reaches_every_weight
-    yield promises_the_right_shape
-    yield is_the_same_symbolically
-    yield takes_any_batch_size
-    yield is_deterministic_without_training
-    if len(subject.shapes) == 1 and len(subject.shapes[0]) > 2:
-        yield passes_the_mask_on
-    yield from everything.GRAPH_RULES
-    yield follows_the_dtype_policy
-    if subject.against is not None:
-        yield everything.equals_the_reference

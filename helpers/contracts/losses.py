@@ -5,12 +5,13 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from helpers.contracts import everything, gradients
-from helpers.contracts.runner import (
+from helpers.contracts import arguments, slopes
+from helpers.contracts.subject import (
     Broken,
     NotApplicable,
     Subject,
     difference,
+    dtype_policy,
     is_finite,
     number,
     tensors,
@@ -25,20 +26,31 @@ MEAN_OVER_THE_LAST_AXIS = (
 class LossSubject(Subject):
     """A loss with targets and predictions that suit it."""
 
-    kind = page = "losses"
+    kind = "loss"
+    page = "losses"
     file_hint = (
         "Return every argument in `get_config`; of a function a file keeps "
         "only the name."
     )
-    kept_elsewhere = ()
 
     def __init__(self, component, against=None, y_true=None, y_pred=None):
         super().__init__(component, against)
-        self.given = None if y_true is None else (y_true, y_pred)
+        self.given = arguments.checked_example(y_true, y_pred)
 
-    @property
-    def is_function(self):
-        return not self.has_config
+    def own_rules(self):
+        yield gives_one_value_per_sample
+        yield treats_each_sample_alone
+        yield pairs_each_target_with_its_prediction
+        yield weights_each_sample
+        if isinstance(self.component, keras.losses.Loss):
+            yield reduces_as_it_says
+        yield has_a_gradient
+        yield gradient_equals_finite_differences
+        yield is_finite_at_zero_error
+        yield is_finite_for_large_errors
+
+    def precision_rules(self):
+        yield works_in_mixed_float16
 
     def candidates(self):
         """Shares first, which suit every loss; then other real numbers.
@@ -78,15 +90,9 @@ class LossSubject(Subject):
             return None
         return values, as_loss(component)(y_true, y_pred)
 
-    def outputs(self, component):
-        return [self.compute(component, *tensors(e)) for e in self.examples]
-
-    def usable_reference(self):
-        return self.against
-
     def one_at_a_time(self, inputs):
         """The loss of each sample, as if it were alone in the world."""
-        component = as_loss(self.copy())
+        component = as_loss(self.fresh())
         component.reduction = "sum"
         return np.array(
             [
@@ -95,15 +101,15 @@ class LossSubject(Subject):
             ]
         )
 
-    def carrier(self, component, inputs):
+    def model_with(self, component, inputs):
         model = identity(inputs[1])
         model.compile("sgd", loss=component, run_eagerly=True)
         return model
 
-    def carried(self, model, inputs):
+    def outputs_of(self, model, inputs):
         return self.outputs(model.loss)
 
-    def found_in(self, model):
+    def component_in(self, model):
         return model.loss
 
 
@@ -130,14 +136,14 @@ def identity(y_pred):
     return keras.Model(inputs, keras.layers.Identity()(inputs))
 
 
-# ---- The rules --------------------------------------------------------------
+# --- The rules ---------------------------------------------------------------
 
 
 def gives_one_value_per_sample(subject):
     """Weights are multiplied to values of samples, so there must be such."""
     for y_true, y_pred in subject.examples:
         values = subject.values(
-            subject.copy(), *tensors((np.float32(y_true), y_pred))
+            subject.fresh(), *tensors((np.float32(y_true), y_pred))
         )
         shape, samples = tuple(values.shape), len(y_pred)
         if shape == ():
@@ -157,7 +163,7 @@ def gives_one_value_per_sample(subject):
 def treats_each_sample_alone(subject):
     """The loss of a sample must not depend on who else is in the batch."""
     for inputs in subject.examples:
-        component = subject.copy()
+        component = subject.fresh()
         y_true, y_pred = tensors((np.float32(inputs[0]), inputs[1]))
         together = subject.values(component, y_true, y_pred)
         if tuple(together.shape)[:1] != (len(y_pred),):
@@ -178,7 +184,7 @@ def treats_each_sample_alone(subject):
 def weights_each_sample(subject):
     """`sample_weight` and `class_weight` must count for their sample only."""
     for inputs in subject.examples:
-        component = as_loss(subject.copy())
+        component = as_loss(subject.fresh())
         component.reduction = "sum"
         weights = np.linspace(0, 2, len(inputs[0])).astype("float32")
         seen = component(*inputs, sample_weight=weights)
@@ -206,7 +212,7 @@ def reduces_as_it_says(subject):
         "none": weighted,
     }
     for reduction, expected in by_hand.items():
-        component = subject.copy()
+        component = subject.fresh()
         component.reduction = reduction
         seen = component(*inputs, sample_weight=weights)
         if reduction == "none" and tuple(seen.shape) == ():
@@ -230,7 +236,7 @@ def has_a_gradient(subject):
     """Without a gradient nothing learns: rounding and argmax have none."""
     for y_true, y_pred in subject.examples:
         function = _of_predictions(subject, y_true)
-        gradient = gradients.gradient_of(function, y_pred)
+        gradient = slopes.gradient_of(function, y_pred)
         moves = _changes_with_predictions(function, y_pred)
         if gradient is None or (moves and not np.any(gradient)):
             raise Broken(
@@ -248,7 +254,7 @@ def has_a_gradient(subject):
 
 
 def _of_predictions(subject, y_true):
-    component = subject.copy()
+    component = subject.fresh()
 
     def function(y_pred):
         targets = tf.cast(tf.convert_to_tensor(y_true), y_pred.dtype)
@@ -269,7 +275,7 @@ def gradient_equals_finite_differences(subject):
     """The gradient must be the slope: move a prediction and look."""
     for y_true, y_pred in subject.examples:
         function = _of_predictions(subject, y_true)
-        if (wrong := gradients.wrong_slope(function, y_pred)) is not None:
+        if (wrong := slopes.wrong_slope(function, y_pred)) is not None:
             gradient, slope = wrong
             raise Broken(
                 f"The gradient says {number(gradient)} where the loss has a "
@@ -285,7 +291,7 @@ def is_finite_at_zero_error(subject):
         raise NotApplicable("Tried only with inputs of our own.")
     for y_true, y_pred in _perfect_predictions(subject):
         function = _of_predictions(subject, y_true)
-        gradient = gradients.gradient_of(function, y_pred)
+        gradient = slopes.gradient_of(function, y_pred)
         for what, values in (
             ("The loss", function(tf.constant(y_pred))),
             ("The gradient", gradient),
@@ -316,7 +322,7 @@ def is_finite_for_large_errors(subject):
     for size in (200.0, -200.0):
         y_pred = np.full((SAMPLES, 3), size, "float32")
         function = _of_predictions(subject, y_true)
-        gradient = gradients.gradient_of(function, y_pred)
+        gradient = slopes.gradient_of(function, y_pred)
         for what, values in (
             ("loss", function(tf.constant(y_pred))),
             ("gradient", gradient),
@@ -334,7 +340,7 @@ def pairs_each_target_with_its_prediction(subject):
     """Labels often lack the last axis, and then broadcasting pairs all."""
     random = np.random.default_rng(1)
     y_true, y_pred = random.uniform(0.1, 0.9, (2, 5, 1)).astype("float32")
-    component = subject.copy()
+    component = subject.fresh()
     try:
         expected = subject.values(component, *tensors((y_true, y_pred)))
     except Exception:
@@ -361,41 +367,15 @@ def pairs_each_target_with_its_prediction(subject):
 def works_in_mixed_float16(subject):
     """Under `mixed_float16` a model hands out `float16`, targets do not."""
     y_true, y_pred = subject.examples[0]
-    expected = as_loss(subject.copy())(y_true, y_pred)
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
+    expected = as_loss(subject.fresh())(y_true, y_pred)
+    with dtype_policy("mixed_float16"):
         inputs = keras.Input(np.shape(y_pred)[1:])
         scale = keras.layers.Rescaling(1.0)  # in float16
         model = keras.Model(inputs, scale(inputs))
-        model.compile("sgd", loss=subject.copy(), run_eagerly=True)
+        model.compile("sgd", loss=subject.fresh(), run_eagerly=True)
         seen = model.test_on_batch(y_pred, y_true)
-    finally:
-        keras.config.set_dtype_policy("float32")
     if text := difference(seen, ops.mean(expected), 2e-2):
         raise Broken(
             f"With predictions in float16 it gives {text}.",
             "Convert both first: `y_true = ops.cast(y_true, y_pred.dtype)`.",
         )
-
-
-def rules_for(subject):
-    """The rules that fit: a function has no config and no reduction."""
-    yield everything.can_be_called
-    if subject.has_config:
-        yield from everything.CONFIG_RULES
-    yield everything.reloads_from_a_file
-    yield gives_one_value_per_sample
-    yield treats_each_sample_alone
-    yield pairs_each_target_with_its_prediction
-    yield weights_each_sample
-    if isinstance(subject.component, keras.losses.Loss):
-        yield reduces_as_it_says
-    yield has_a_gradient
-    yield gradient_equals_finite_differences
-    yield is_finite_at_zero_error
-    yield is_finite_for_large_errors
-    yield everything.gives_the_same_twice
-    yield from everything.GRAPH_RULES
-    yield works_in_mixed_float16
-    if subject.against is not None:
-        yield everything.equals_the_reference

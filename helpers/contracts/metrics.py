@@ -8,9 +8,9 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from helpers.contracts import everything
+from helpers.contracts import arguments
 from helpers.contracts.losses import identity
-from helpers.contracts.runner import (
+from helpers.contracts.subject import (
     Broken,
     NotApplicable,
     Subject,
@@ -35,13 +35,24 @@ SUMS_IN_WEIGHTS = (
 class MetricSubject(Subject):
     """A metric with targets and predictions that suit it."""
 
-    kind = page = "metrics"
-    file_hint = "Return every argument in `get_config`."
-    kept_elsewhere = ()
+    kind = "metric"
+    page = "metrics"
 
     def __init__(self, component, against=None, y_true=None, y_pred=None):
         super().__init__(component, against)
-        self.given = None if y_true is None else (y_true, y_pred)
+        self.given = arguments.checked_example(y_true, y_pred)
+
+    def own_rules(self):
+        yield is_the_same_in_any_batching
+        yield reset_clears_everything
+        yield keeps_state_in_weights
+        yield two_halves_merge
+        yield honours_sample_weight
+        yield counts_in_a_graph
+        yield works_in_fit_and_evaluate
+
+    def precision_rules(self):
+        yield works_in_mixed_float16
 
     @property
     def is_function(self):
@@ -60,7 +71,7 @@ class MetricSubject(Subject):
         ]
         return names[1:2] != ["sample_weight"] and len(names) != 1
 
-    def copy(self):
+    def fresh(self):
         if self.is_function:
             return keras.metrics.MeanMetricWrapper(
                 self.component, name="metric"
@@ -95,9 +106,9 @@ class MetricSubject(Subject):
         for inputs in examples:
             if not self.takes_targets:
                 break
-            value = self.compute(self.copy(), *inputs)
+            value = self.compute(self.fresh(), *inputs)
             y_true, y_pred = inputs
-            other = self.compute(self.copy(), y_true, np.roll(y_pred, 1, 0))
+            other = self.compute(self.fresh(), y_true, np.roll(y_pred, 1, 0))
             if difference(value, other):
                 return [inputs]
         return examples[:1]
@@ -107,15 +118,12 @@ class MetricSubject(Subject):
         component.update_state(*inputs)
         return component.result()
 
-    def outputs(self, component):
-        return [self.compute(component, *tensors(e)) for e in self.examples]
-
-    def usable_reference(self):
+    def reference(self):
         if isinstance(self.against, keras.Metric):
             return copy_of(self.against)
         return keras.metrics.MeanMetricWrapper(self.against)
 
-    def carrier(self, component, inputs):
+    def model_with(self, component, inputs):
         if not self.takes_targets:
             raise NotApplicable("It takes no targets, so no model can hold it.")
         model = identity(inputs[1])
@@ -123,11 +131,11 @@ class MetricSubject(Subject):
         model.compile("sgd", loss=no_loss, metrics=[given], run_eagerly=True)
         return model
 
-    def carried(self, model, inputs):
+    def outputs_of(self, model, inputs):
         logs = model.test_on_batch(inputs[1], inputs[0], return_dict=True)
         return [value for name, value in logs.items() if name != "loss"]
 
-    def found_in(self, model):
+    def component_in(self, model):
         # Keras keeps the metrics of `compile` in a metric of its own.
         kept = [
             m for each in model.metrics for m in getattr(each, "metrics", ())
@@ -157,17 +165,17 @@ def _fed(metric, inputs, split):
     return metric.result()
 
 
-# ---- The rules --------------------------------------------------------------
+# --- The rules ---------------------------------------------------------------
 
 
 def is_the_same_in_any_batching(subject):
     """The value of an epoch must not depend on how it was cut into batches."""
     for inputs in subject.examples:
         samples = len(inputs[0])
-        whole = _fed(subject.copy(), inputs, (0, samples))
+        whole = _fed(subject.fresh(), inputs, (0, samples))
         for split in SPLITS:
             split = sorted({min(place, samples) for place in split})
-            if text := difference(_fed(subject.copy(), inputs, split), whole):
+            if text := difference(_fed(subject.fresh(), inputs, split), whole):
                 sizes = [str(n) for n in np.diff(split)]
                 raise Broken(
                     f"In batches of {', '.join(sizes)} it gives {text} for all "
@@ -175,7 +183,7 @@ def is_the_same_in_any_batching(subject):
                     SUMS_IN_WEIGHTS,
                 )
         backwards = [part[::-1] for part in inputs]
-        seen = _fed(subject.copy(), backwards, (0, samples // 3, samples))
+        seen = _fed(subject.fresh(), backwards, (0, samples // 3, samples))
         if text := difference(seen, whole):
             raise Broken(f"In reversed order it gives {text}.", SUMS_IN_WEIGHTS)
     return "The same at once, in batches and in reversed order."
@@ -186,7 +194,7 @@ def reset_clears_everything(subject):
     for inputs in subject.examples:
         half = len(inputs[0]) // 2
         first, second = _part(inputs, 0, half), _part(inputs, half, None)
-        fresh, used = subject.copy(), subject.copy()
+        fresh, used = subject.fresh(), subject.fresh()
         start = subject.state(fresh)
         used.update_state(*first)
         used.reset_state()
@@ -212,7 +220,7 @@ def keeps_state_in_weights(subject):
     """State in Python is lost in graphs, in files and on other devices."""
     inputs = subject.examples[-1]
     half = len(inputs[0]) // 2
-    metric, other = subject.copy(), subject.copy()
+    metric, other = subject.fresh(), subject.fresh()
     metric.update_state(*_part(inputs, 0, half))
     if len(metric.variables) == 0:
         raise Broken(
@@ -242,7 +250,7 @@ def counts_in_a_graph(subject):
     """In `fit` a graph runs `update_state`: what it changes must be weights."""
     inputs = subject.examples[0]
     half = len(inputs[0]) // 2
-    eager, metric = subject.copy(), subject.copy()
+    eager, metric = subject.fresh(), subject.fresh()
     update = tf.function(metric.update_state, autograph=False)
     for part in (_part(inputs, 0, half), _part(inputs, half, 2 * half)):
         update(*tensors(part))
@@ -257,7 +265,7 @@ def two_halves_merge(subject):
     """On two devices each sees a half, and Keras merges their weights."""
     for inputs in subject.examples:
         half = len(inputs[0]) // 2
-        one, two, both = subject.copy(), subject.copy(), subject.copy()
+        one, two, both = subject.fresh(), subject.fresh(), subject.fresh()
         one.update_state(*_part(inputs, 0, half))
         two.update_state(*_part(inputs, half, None))
         both.update_state(*inputs)
@@ -289,7 +297,7 @@ def honours_sample_weight(subject):
             ),
         )
         for what, weights, chosen in cases:
-            by_hand, metric = subject.copy(), subject.copy()
+            by_hand, metric = subject.fresh(), subject.fresh()
             by_hand.update_state(*[part[chosen] for part in inputs])
             metric.update_state(*inputs, sample_weight=weights)
             if text := difference(metric.result(), by_hand.result()):
@@ -323,9 +331,9 @@ def works_in_fit_and_evaluate(subject):
         raise NotApplicable("It takes no targets, so no model can hold it.")
     inputs = subject.examples[0]
     y_true, y_pred = inputs
-    expected = subject.compute(subject.copy(), *inputs)
+    expected = subject.compute(subject.fresh(), *inputs)
     model = identity(y_pred)
-    given = subject.component if subject.is_function else subject.copy()
+    given = subject.component if subject.is_function else subject.fresh()
     model.compile("sgd", loss=no_loss, metrics=[given], jit_compile=False)
     batches = {"batch_size": 5, "verbose": 0, "shuffle": False}
     epochs = model.fit(y_pred, y_true, epochs=2, **batches).history
@@ -350,31 +358,11 @@ def works_in_fit_and_evaluate(subject):
 def works_in_mixed_float16(subject):
     """Under `mixed_float16` predictions are `float16`, targets are not."""
     inputs = subject.examples[0]
-    expected = subject.compute(subject.copy(), *tensors(inputs))
+    expected = subject.compute(subject.fresh(), *tensors(inputs))
     rounded = (*inputs[:-1], np.asarray(inputs[-1]).astype("float16"))
-    seen = subject.compute(subject.copy(), *tensors(rounded))
+    seen = subject.compute(subject.fresh(), *tensors(rounded))
     if text := difference(seen, expected, 2e-2):
         raise Broken(
             f"With predictions in float16 it gives {text}.",
             "Convert both first: `y_pred = ops.cast(y_pred, self.dtype)`.",
         )
-
-
-def rules_for(subject):
-    """The rules that fit: a function has no config."""
-    yield everything.can_be_called
-    if not subject.is_function:
-        yield from everything.CONFIG_RULES
-    yield everything.reloads_from_a_file
-    yield is_the_same_in_any_batching
-    yield reset_clears_everything
-    yield keeps_state_in_weights
-    yield two_halves_merge
-    yield honours_sample_weight
-    yield counts_in_a_graph
-    yield works_in_fit_and_evaluate
-    yield everything.gives_the_same_twice
-    yield from everything.GRAPH_RULES
-    yield works_in_mixed_float16
-    if subject.against is not None:
-        yield everything.equals_the_reference

@@ -1,15 +1,12 @@
 """What a model must do: what a layer does, and be saved and trained."""
 
-import tempfile
-from pathlib import Path
-
 import keras
 import numpy as np
 import tensorflow as tf
 
-from helpers.contracts import everything, layers
-from helpers.contracts.layers import LayerSubject, compare_weights
-from helpers.contracts.runner import (
+from helpers.contracts import arguments, layers
+from helpers.contracts.layers import LayerSubject
+from helpers.contracts.subject import (
     Broken,
     difference,
     is_finite,
@@ -21,11 +18,35 @@ from helpers.contracts.runner import (
 class ModelSubject(LayerSubject):
     """A model with the shapes of its inputs."""
 
-    kind = page = "models"
+    kind = "model"
+    page = "models"
     file_hint = (
         "Return every argument in `get_config`, create every layer in "
         "`__init__` or `build`, and build all of them there."
     )
+
+    def check_argument(self, name, value):
+        arguments.check_instance("layer", name, value)
+        if not isinstance(value, keras.Model):
+            raise TypeError(
+                f"`{name}` must be a `keras.Model`; for a layer use "
+                f"`check_layer`. Received: {type(value).__name__}"
+            )
+
+    def own_rules(self):
+        yield layers.restores_every_weight
+        yield layers.makes_no_weights_in_call
+        yield layers.tracks_every_weight
+        yield layers.gradient_reaches_every_weight
+        yield layers.promises_the_right_shape
+        yield layers.is_the_same_symbolically
+        yield layers.takes_any_batch_size
+        yield layers.is_deterministic_without_training
+        yield predicts_what_it_computes
+        yield trains_in_fit
+
+    def precision_rules(self):
+        yield works_in_mixed_float16
 
     @property
     def kept_elsewhere(self):
@@ -34,35 +55,19 @@ class ModelSubject(LayerSubject):
             return ("inputs", "outputs", "layers")
         return ()
 
-    def carrier(self, component, inputs):
+    def model_with(self, component, inputs):
         return component
 
-    def carried(self, model, inputs):
+    def outputs_of(self, model, inputs):
         return self.call(model, tensors(inputs))
 
-    def found_in(self, model):
+    def component_in(self, model):
         return model
-
-
-@everything.on_page("saving")
-def restores_every_weight(subject):
-    """After loading, each weight must have the value it was saved with."""
-    model = subject.usable()
-    inputs = subject.examples[0]
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
-        model.save(path)
-        cls = type(model)
-        loaded = keras.models.load_model(
-            path, custom_objects={cls.__name__: cls}
-        )
-    subject.call(loaded, tensors(inputs))
-    return compare_weights(model, loaded, inputs)
 
 
 def trains_in_fit(subject):
     """A model is there to be trained, and `fit` makes a graph of it."""
-    model = subject.usable()
+    model = subject.ready()
     inputs = subject.examples[0]
     outputs = subject.call(model, tensors(inputs))
     targets = tf.nest.map_structure(
@@ -90,7 +95,7 @@ def trains_in_fit(subject):
 
 def predicts_what_it_computes(subject):
     """`predict` runs batch by batch in a graph, without training."""
-    model = subject.usable()
+    model = subject.ready()
     inputs = subject.examples[0]
     expected = subject.call(model, tensors(inputs))
     x = inputs[0] if len(inputs) == 1 else list(inputs)
@@ -105,16 +110,8 @@ def predicts_what_it_computes(subject):
 
 def works_in_mixed_float16(subject):
     """Under `mixed_float16` its layers compute in `float16`."""
-    inputs = subject.examples[0]
-    expected = subject.compute(subject.usable(), *tensors(inputs))
-    keras.config.set_dtype_policy("mixed_float16")
-    try:
-        model = layers.in_global_policy(subject.component)
-        subject.call(model, tensors(inputs))
-        layers.fill_weights(model)
-        seen = subject.call(model, tensors(inputs))
-    finally:
-        keras.config.set_dtype_policy("float32")
+    expected = subject.compute(subject.ready(), *tensors(subject.examples[0]))
+    _, seen = layers.under_policy(subject, "mixed_float16")
     if not is_finite(seen):
         raise Broken(
             "Under mixed_float16 it gives NaN or infinity.",
@@ -126,24 +123,3 @@ def works_in_mixed_float16(subject):
             "Keep numbers small enough for float16, which ends at 65504 and "
             "knows nothing between 0 and 6e-8.",
         )
-
-
-def rules_for(subject):
-    """The rules of models."""
-    yield everything.can_be_called
-    yield from everything.CONFIG_RULES
-    yield everything.reloads_from_a_file
-    yield restores_every_weight
-    yield layers.makes_no_weights_in_call
-    yield layers.tracks_every_weight
-    yield layers.gradient_reaches_every_weight
-    yield layers.promises_the_right_shape
-    yield layers.is_the_same_symbolically
-    yield layers.takes_any_batch_size
-    yield layers.is_deterministic_without_training
-    yield predicts_what_it_computes
-    yield trains_in_fit
-    yield from everything.GRAPH_RULES
-    yield works_in_mixed_float16
-    if subject.against is not None:
-        yield everything.equals_the_reference

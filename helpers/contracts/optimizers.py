@@ -1,20 +1,19 @@
 """What an optimizer must do: gradients in, better weights and a state."""
 
-import tempfile
-from pathlib import Path
-
 import keras
 import numpy as np
 import tensorflow as tf
 
-from helpers.contracts import everything
-from helpers.contracts.runner import (
+from helpers.contracts import common
+from helpers.contracts.subject import (
     Broken,
     NotApplicable,
     Subject,
+    by_its_name,
     copy_of,
     difference,
     rebuilt,
+    reloaded,
     tensors,
 )
 
@@ -24,19 +23,27 @@ STEPS = 5
 class OptimizerSubject(Subject):
     """An optimizer with the weights of a dense layer and their gradients."""
 
-    kind = page = "optimizers"
-    file_hint = "Return every argument in `get_config`."
-    kept_elsewhere = ()
+    kind = "optimizer"
+    page = "optimizers"
+    repeats = False  # each step begins where the last one ended
     graph_hint = (
         "Keep what changes in variables made in `build`: a Python attribute is "
         "read once, when the graph is made."
     )
-    is_function = False
+    takes_functions = False
 
-    def copy(self):
+    def own_rules(self):
+        yield resumes_from_a_file
+        yield keeps_a_state_for_each_variable
+        yield moves_every_variable
+        yield follows_the_learning_rate
+        yield takes_the_options_of_the_base_class
+        yield takes_variables_in_float64
+
+    def fresh(self):
         return copy_of(self.component)
 
-    def usable_reference(self):
+    def reference(self):
         return copy_of(self.against)
 
     def candidates(self):
@@ -73,7 +80,7 @@ class OptimizerSubject(Subject):
     def compiled(self, component, jit_compile):
         """The steps in a graph, of a copy: the given one has made them."""
         arguments = {"jit_compile": jit_compile}
-        return lambda *inputs: self.trained(self.copy(), inputs, arguments)
+        return lambda *inputs: self.trained(self.fresh(), inputs, arguments)
 
     def outputs(self, component):
         return self.compute(component, *tensors(self.examples[0]))
@@ -85,9 +92,9 @@ class OptimizerSubject(Subject):
 
     def first_rate(self):
         """The learning rate of the first step."""
-        return float(self.copy().learning_rate)
+        return float(self.fresh().learning_rate)
 
-    def carrier(self, component, inputs):
+    def model_with(self, component, inputs):
         model = keras.Sequential(
             [
                 keras.Input(inputs[0].shape[:1]),
@@ -98,17 +105,17 @@ class OptimizerSubject(Subject):
         model.compile(component, loss="mse", jit_compile=False)
         return model
 
-    def carried(self, model, inputs):
-        return self.outputs(copy_of(self.found_in(model)))
+    def outputs_of(self, model, inputs):
+        return self.outputs(copy_of(self.component_in(model)))
 
-    def found_in(self, model):
+    def component_in(self, model):
         return model.optimizer
 
 
-# ---- State ------------------------------------------------------------------
+# --- State -------------------------------------------------------------------
 
 
-@everything.on_page("saving")
+@common.on_page("saving")
 def resumes_from_a_file(subject):
     """A training that goes on after loading must not notice the break."""
     inputs = subject.examples[0]
@@ -121,16 +128,10 @@ def resumes_from_a_file(subject):
             model.train_on_batch(x[1], y[1])
         return model.get_weights()
 
-    model = subject.carrier(subject.copy(), inputs)
+    model = subject.model_with(subject.fresh(), inputs)
     for _ in range(STEPS):
         model.train_on_batch(x[0], y[0])
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
-        model.save(path)
-        cls = type(subject.component)
-        loaded = keras.models.load_model(
-            path, custom_objects={cls.__name__: cls}
-        )
+    loaded = reloaded(model, by_its_name(subject.component))
     kept = difference(
         [variable.value for variable in loaded.optimizer.variables],
         [variable.value for variable in model.optimizer.variables],
@@ -156,10 +157,10 @@ def keeps_a_state_for_each_variable(subject):
     if getattr(subject.component, "global_clipnorm", None):
         raise NotApplicable("`global_clipnorm` looks at all gradients.")
     inputs = tensors(subject.examples[0])
-    together = subject.compute(subject.copy(), *inputs)
+    together = subject.compute(subject.fresh(), *inputs)
     half = len(inputs) // 2
     alone = [
-        subject.compute(subject.copy(), inputs[i], inputs[half + i])[0]
+        subject.compute(subject.fresh(), inputs[i], inputs[half + i])[0]
         for i in range(half)
     ]
     if text := difference(together, alone):
@@ -171,13 +172,13 @@ def keeps_a_state_for_each_variable(subject):
         )
 
 
-# ---- Steps ------------------------------------------------------------------
+# --- Steps -------------------------------------------------------------------
 
 
 def moves_every_variable(subject):
     """A gradient that is not zero asks for a step."""
     inputs = tensors(subject.examples[0])
-    for place, after in enumerate(subject.compute(subject.copy(), *inputs)):
+    for place, after in enumerate(subject.compute(subject.fresh(), *inputs)):
         if not difference(after, inputs[place], 1e-9):
             raise Broken(
                 f"{STEPS} steps changed nothing in variable {place}.",
@@ -230,28 +231,12 @@ def takes_the_options_of_the_base_class(subject):
 def takes_variables_in_float64(subject):
     """Under another policy the weights come in another dtype."""
     inputs = tensors(subject.examples[0])
-    expected = subject.compute(subject.copy(), *inputs)
+    expected = subject.compute(subject.fresh(), *inputs)
     precise = [tf.cast(array, "float64") for array in inputs]
-    seen = subject.compute(subject.copy(), *precise)
+    seen = subject.compute(subject.fresh(), *precise)
     if text := difference(seen, expected, 1e-3):
         raise Broken(
             f"In float64 a weight comes to {text}.",
             "Cast numbers to the dtype of the variable: "
             "`ops.cast(learning_rate, variable.dtype)`.",
         )
-
-
-def rules_for(subject):
-    """The rules of optimizers."""
-    yield everything.can_be_called
-    yield from everything.CONFIG_RULES
-    yield everything.reloads_from_a_file
-    yield resumes_from_a_file
-    yield keeps_a_state_for_each_variable
-    yield moves_every_variable
-    yield follows_the_learning_rate
-    yield takes_the_options_of_the_base_class
-    yield takes_variables_in_float64
-    yield from everything.GRAPH_RULES
-    if subject.against is not None:
-        yield everything.equals_the_reference

@@ -4,27 +4,32 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from helpers.contracts import everything, gradients
-from helpers.contracts.runner import (
+from helpers.contracts import slopes
+from helpers.contracts.subject import (
     Broken,
     Subject,
     difference,
     is_finite,
     number,
-    tensors,
 )
 
 
 class RegularizerSubject(Subject):
     """A regularizer with a kernel of a dense layer."""
 
-    kind = page = "regularizers"
-    file_hint = "Return every argument in `get_config`."
-    kept_elsewhere = ()
+    kind = "regularizer"
+    page = "regularizers"
 
-    @property
-    def is_function(self):
-        return not self.has_config
+    def own_rules(self):
+        yield gives_one_number
+        yield is_never_negative
+        yield grows_with_the_weights
+        yield has_a_gradient
+        yield gradient_equals_finite_differences
+        yield is_counted_in_training
+
+    def precision_rules(self):
+        yield works_in_mixed_float16
 
     def candidates(self):
         kernel = np.random.default_rng(0).normal(size=(4, 3))
@@ -33,13 +38,7 @@ class RegularizerSubject(Subject):
     def compute(self, component, kernel):
         return component(kernel)
 
-    def outputs(self, component):
-        return [self.compute(component, *tensors(e)) for e in self.examples]
-
-    def usable_reference(self):
-        return self.against
-
-    def carrier(self, component, inputs):
+    def model_with(self, component, inputs):
         kernel = inputs[0]
         dense = keras.layers.Dense(
             kernel.shape[1], use_bias=False, kernel_regularizer=component
@@ -48,17 +47,17 @@ class RegularizerSubject(Subject):
         dense.set_weights([kernel])
         return model
 
-    def carried(self, model, inputs):
+    def outputs_of(self, model, inputs):
         return model.losses
 
-    def found_in(self, model):
+    def component_in(self, model):
         return model.layers[-1].kernel_regularizer
 
 
 def gives_one_number(subject):
     """The penalty is added to the loss, which is one number."""
     (kernel,) = subject.examples[0]
-    shape = tuple(subject.compute(subject.copy(), tf.constant(kernel)).shape)
+    shape = tuple(subject.compute(subject.fresh(), tf.constant(kernel)).shape)
     if shape != ():
         raise Broken(
             f"Weights of shape {kernel.shape} give a penalty of shape {shape}.",
@@ -70,7 +69,7 @@ def is_never_negative(subject):
     """A negative penalty is a reward, and training would run after it."""
     (kernel,) = subject.examples[0]
     for weights in (kernel, -np.abs(kernel), np.abs(kernel), 0 * kernel):
-        value = np.min(subject.compute(subject.copy(), tf.constant(weights)))
+        value = np.min(subject.compute(subject.fresh(), tf.constant(weights)))
         if value < 0:
             raise Broken(
                 f"The penalty can be {number(value)}.",
@@ -84,7 +83,7 @@ def grows_with_the_weights(subject):
     (kernel,) = subject.examples[0]
     seen = [
         float(
-            np.sum(subject.compute(subject.copy(), tf.constant(kernel * size)))
+            np.sum(subject.compute(subject.fresh(), tf.constant(kernel * size)))
         )
         for size in (np.float32(0), np.float32(1), np.float32(3))
     ]
@@ -101,8 +100,8 @@ def grows_with_the_weights(subject):
 def has_a_gradient(subject):
     """The penalty acts through its gradient, and through nothing else."""
     (kernel,) = subject.examples[0]
-    component = subject.copy()
-    gradient = gradients.gradient_of(component, kernel)
+    component = subject.fresh()
+    gradient = slopes.gradient_of(component, kernel)
     if gradient is None or not np.any(gradient):
         raise Broken(
             "The gradient is "
@@ -110,7 +109,7 @@ def has_a_gradient(subject):
             "Use smooth functions of `keras.ops`: no `round`, comparison, "
             "NumPy or `stop_gradient`.",
         )
-    at_zero = gradients.gradient_of(component, 0 * kernel)
+    at_zero = slopes.gradient_of(component, 0 * kernel)
     if not is_finite(gradient) or not is_finite(at_zero):
         raise Broken(
             "The gradient is not finite"
@@ -123,7 +122,7 @@ def has_a_gradient(subject):
 def gradient_equals_finite_differences(subject):
     """The gradient must be the slope: move a weight and look."""
     (kernel,) = subject.examples[0]
-    wrong = gradients.wrong_slope(subject.copy(), kernel)
+    wrong = slopes.wrong_slope(subject.fresh(), kernel)
     if wrong is not None:
         gradient, slope = wrong
         raise Broken(
@@ -137,11 +136,11 @@ def gradient_equals_finite_differences(subject):
 def is_counted_in_training(subject):
     """A step must feel the penalty: the loss has it, the weights follow."""
     (kernel,) = subject.examples[0]
-    model = subject.carrier(subject.copy(), subject.examples[0])
+    model = subject.model_with(subject.fresh(), subject.examples[0])
     model.compile(keras.optimizers.SGD(0.1), loss="mse", run_eagerly=True)
     x = np.zeros((2, kernel.shape[0]), "float32")
     logs = model.train_on_batch(x, np.zeros((2, kernel.shape[1]), "float32"))
-    penalty = subject.compute(subject.copy(), tf.constant(kernel))
+    penalty = subject.compute(subject.fresh(), tf.constant(kernel))
     if text := difference(logs, tf.reduce_sum(penalty)):
         raise Broken(
             f"A model without any other loss reports {text}.",
@@ -158,9 +157,9 @@ def is_counted_in_training(subject):
 def works_in_mixed_float16(subject):
     """The penalty has the dtype of the weights, or it cannot be added."""
     (kernel,) = subject.examples[0]
-    expected = subject.compute(subject.copy(), tf.constant(kernel))
+    expected = subject.compute(subject.fresh(), tf.constant(kernel))
     for dtype in ("float16", "float64"):
-        seen = subject.compute(subject.copy(), tf.cast(kernel, dtype))
+        seen = subject.compute(subject.fresh(), tf.cast(kernel, dtype))
         if seen.dtype.name != dtype:
             raise Broken(
                 f"Weights in {dtype} give a penalty in {seen.dtype.name}.",
@@ -172,22 +171,3 @@ def works_in_mixed_float16(subject):
                 f"For weights in {dtype} it gives {text}.",
                 "Compute with the weights as they are, without NumPy.",
             )
-
-
-def rules_for(subject):
-    """The rules that fit: a function has no config."""
-    yield everything.can_be_called
-    if subject.has_config:
-        yield from everything.CONFIG_RULES
-    yield everything.reloads_from_a_file
-    yield gives_one_number
-    yield is_never_negative
-    yield grows_with_the_weights
-    yield has_a_gradient
-    yield gradient_equals_finite_differences
-    yield is_counted_in_training
-    yield everything.gives_the_same_twice
-    yield from everything.GRAPH_RULES
-    yield works_in_mixed_float16
-    if subject.against is not None:
-        yield everything.equals_the_reference

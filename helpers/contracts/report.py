@@ -7,41 +7,10 @@ import re
 import textwrap
 from pathlib import Path
 
-BOOK = Path(__file__).parents[2] / "book"
-WIDTH = 80
+from helpers import palette
 
-# The colours of the book where its style sheet is there, else the fallbacks.
-# The status is always there as a word too.
-STYLE = """\
-<style>
-.contract { margin: 1em 0; }
-.contract table { border-collapse: collapse; width: 100%; margin: 0.4em 0; }
-.contract caption { text-align: start; padding: 0.2em 0; white-space: nowrap; }
-.contract th, .contract td { text-align: start; vertical-align: top;
-  padding: 0.3em 0.7em 0.3em 0; border-top: 1px solid currentColor;
-  background: transparent; color: inherit; font-weight: normal; }
-.contract th[scope="row"] { font-family: monospace; min-width: 11em; }
-.contract p { margin: 0 0 0.3em; }
-.contract code { overflow-wrap: anywhere; white-space: normal; }
-.contract summary { cursor: pointer; }
-.contract .status { font-weight: bold; white-space: nowrap; }
-.contract .verdict { font-weight: bold; }
-.contract .passed .status { border-inline-start: 0.4em solid
-  var(--figure-green, #00795a); padding-inline-start: 0.5em; }
-.contract .failed .status { border-inline-start: 0.4em solid
-  var(--figure-vermillion, #c24e00); padding-inline-start: 0.5em; }
-.contract .skipped .status { border-inline-start: 0.4em dotted
-  currentColor; padding-inline-start: 0.5em; }
-/* On a phone: the name and the status, and below them what was seen. */
-@media (max-width: 600px) {
-  .contract :is(table, tbody) { display: block; }
-  .contract thead { position: absolute; clip-path: inset(50%); }
-  .contract tr { display: grid; grid-template-columns: 1fr auto;
-    border-top: 1px solid currentColor; }
-  .contract tbody :is(th, td) { border: 0; min-width: 0; }
-  .contract tbody td:last-child { grid-column: 1 / -1; }
-}
-</style>"""
+STYLE_SHEET = Path(__file__).with_name("report.css")
+WIDTH = 80
 
 
 class ContractError(AssertionError):
@@ -57,15 +26,14 @@ class Result:
         status: `"passed"`, `"failed"` or `"skipped"`.
         message: What was seen, with numbers; of a skipped rule, why.
         hint: What to change; empty unless the rule failed.
-        link: The page of the book that explains the rule, such as
-            `"book/saving.html"`.
+        page: Name of the chapter that explains the rule, such as `"saving"`.
     """
 
     name: str
     status: str
     message: str = ""
     hint: str = ""
-    link: str = ""
+    page: str = ""
 
 
 class Report:
@@ -144,7 +112,7 @@ class Report:
             self._with_status, ("failed", "passed", "skipped")
         )
         parts = [
-            STYLE,
+            palette.style_element(STYLE_SHEET),
             '<div class="contract">',
             f'<p class="verdict">{html.escape(self.verdict)}</p>',
         ]
@@ -186,8 +154,8 @@ def _as_text(result):
     """A failed result in lines of at most 80 columns."""
     lines = [f"FAILED   {result.name}"]
     texts = [result.message, f"Fix: {result.hint}"]
-    if _exists(result.link):
-        texts.append(f"See {result.link}")
+    if result.page:
+        texts.append(f"See book/{result.page}.html")
     for text in filter(None, texts):
         lines += _indented(text)
     return "\n".join(lines)
@@ -207,8 +175,8 @@ def _as_row(result):
     seen = f"<p>{_as_prose(result.message)}</p>" if result.message else ""
     if result.hint:
         seen += f"<p><b>Fix:</b> {_as_prose(result.hint)}</p>"
-        if _exists(result.link):
-            seen += f"<p>{_as_link(result.link)}</p>"
+        if result.page:
+            seen += f"<p>{_as_link(result.page)}</p>"
     # A long name may break after each word, and nowhere else.
     name = html.escape(result.name).replace("_", "_<wbr>")
     return (
@@ -224,20 +192,13 @@ def _as_prose(text):
     return re.sub(r"`([^`]+)`", r"<code>\1</code>", html.escape(text))
 
 
-def _exists(link):
-    """Whether the book has this chapter already."""
-    page = BOOK / Path(link).stem
-    return any(page.with_suffix(end).exists() for end in (".ipynb", ".md"))
-
-
-def _as_link(link):
-    """The page as a link while the book is built, elsewhere as its name.
+def _as_link(page):
+    """The chapter as a link while the book is built, elsewhere as its name.
 
     In a live notebook there is no page, and a link would lead nowhere.
     """
-    page = Path(link).stem
     chapter = f"the chapter on {html.escape(page)}"
     if os.environ.get("MADE_TO_MEASURE_BUILD") == "1":
-        there = os.path.relpath(BOOK / f"{page}.html", Path.cwd())
-        return f'See <a href="{Path(there).as_posix()}">{chapter}</a>.'
+        # All chapters are in one folder.
+        return f'See <a href="{page}.html">{chapter}</a>.'
     return f"See {chapter}."

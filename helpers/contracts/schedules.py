@@ -4,13 +4,11 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from helpers.contracts import everything
-from helpers.contracts.runner import (
+from helpers.contracts.subject import (
     Broken,
     Subject,
     difference,
     number,
-    tensors,
 )
 
 STEPS = (0, 1, 2, 3, 7, 10, 25, 60, 100, 250, 1_000, 10_000, 10_000_000)
@@ -19,11 +17,14 @@ STEPS = (0, 1, 2, 3, 7, 10, 25, 60, 100, 250, 1_000, 10_000, 10_000_000)
 class ScheduleSubject(Subject):
     """A schedule with steps from the first to far beyond any training."""
 
-    kind = "schedules"
+    kind = "schedule"
     page = "optimizers"
-    file_hint = "Return every argument in `get_config`."
-    kept_elsewhere = ()
-    is_function = False
+    takes_functions = False
+
+    def own_rules(self):
+        yield gives_one_floating_point_number
+        yield is_never_negative
+        yield is_followed_in_training
 
     def candidates(self):
         # An optimizer counts its steps in a whole number.
@@ -33,21 +34,15 @@ class ScheduleSubject(Subject):
     def compute(self, component, step):
         return component(step)
 
-    def outputs(self, component):
-        return [self.compute(component, *tensors(e)) for e in self.examples]
-
-    def usable_reference(self):
-        return self.against
-
-    def carrier(self, component, inputs):
+    def model_with(self, component, inputs):
         model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
         model.compile(keras.optimizers.SGD(component), loss="mse")
         return model
 
-    def carried(self, model, inputs):
-        return self.outputs(self.found_in(model))
+    def outputs_of(self, model, inputs):
+        return self.outputs(self.component_in(model))
 
-    def found_in(self, model):
+    def component_in(self, model):
         return model.optimizer._learning_rate
 
 
@@ -55,7 +50,7 @@ def gives_one_floating_point_number(subject):
     """The optimizer multiplies gradients of every shape by it."""
     for (step,) in subject.examples:
         rate = tf.convert_to_tensor(
-            subject.compute(subject.copy(), tf.constant(step))
+            subject.compute(subject.fresh(), tf.constant(step))
         )
         if rate.shape != () or not rate.dtype.is_floating:
             raise Broken(
@@ -69,7 +64,7 @@ def gives_one_floating_point_number(subject):
 def is_never_negative(subject):
     """A negative learning rate climbs, and NaN destroys every weight."""
     for step in STEPS:
-        rate = np.max(subject.compute(subject.copy(), tf.constant(step)))
+        rate = np.max(subject.compute(subject.fresh(), tf.constant(step)))
         if not (np.isfinite(rate) and rate >= 0):
             raise Broken(
                 f"The learning rate of step {step} is {number(rate)}.",
@@ -81,7 +76,7 @@ def is_never_negative(subject):
 
 def is_followed_in_training(subject):
     """The optimizer asks for the learning rate of its own step, in a graph."""
-    optimizer = keras.optimizers.SGD(subject.copy())
+    optimizer = keras.optimizers.SGD(subject.fresh())
     weight = keras.Variable(0.0)
     optimizer.build([weight])
     train = tf.function(
@@ -93,7 +88,7 @@ def is_followed_in_training(subject):
         train()
         moved.append(before - weight.numpy())
     expected = [
-        float(subject.compute(subject.copy(), tf.constant(step)))
+        float(subject.compute(subject.fresh(), tf.constant(step)))
         for step in range(5)
     ]
     if text := difference(moved, expected, 1e-3):
@@ -102,17 +97,3 @@ def is_followed_in_training(subject):
             "Compute from the `step` that `__call__` is given; count nothing "
             "yourself.",
         )
-
-
-def rules_for(subject):
-    """The rules of schedules."""
-    yield everything.can_be_called
-    yield from everything.CONFIG_RULES
-    yield everything.reloads_from_a_file
-    yield gives_one_floating_point_number
-    yield is_never_negative
-    yield everything.gives_the_same_twice
-    yield is_followed_in_training
-    yield from everything.GRAPH_RULES
-    if subject.against is not None:
-        yield everything.equals_the_reference

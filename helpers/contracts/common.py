@@ -2,24 +2,24 @@
 
 import inspect
 import json
-import tempfile
 import types
-from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-from helpers.contracts.runner import (
+from helpers.contracts.subject import (
     Broken,
     NotApplicable,
     are_plain,
     arguments_of,
     attribute,
+    by_its_name,
     changed_attributes,
     difference,
     equal,
     is_finite,
     rebuilt,
+    reloaded,
     tensors,
 )
 
@@ -44,13 +44,31 @@ def on_page(page):
     return mark
 
 
-# ---- Calling ----------------------------------------------------------------
+def rules_for(subject):
+    """The rules that hold for a subject, in the order of the report."""
+    yield can_be_called
+    if not subject.is_function:
+        yield config_has_every_argument
+        yield is_rebuilt_from_its_config
+    yield reloads_from_a_file
+    yield from subject.own_rules()
+    if subject.repeats:
+        yield gives_the_same_twice
+    if subject.runs_in_graphs:
+        yield is_the_same_in_a_graph
+        yield is_the_same_with_xla
+    yield from subject.precision_rules()
+    if subject.against is not None:
+        yield equals_the_reference
+
+
+# --- Calling -----------------------------------------------------------------
 
 
 def can_be_called(subject):
     """A component that raises, or gives no finite numbers, serves nobody."""
     inputs = subject.examples[0]
-    values = subject.compute(subject.usable(), *tensors(inputs))
+    values = subject.compute(subject.ready(), *tensors(inputs))
     if any(value is None for value in tf.nest.flatten(values)):
         raise Broken(
             "It returned None.",
@@ -68,7 +86,7 @@ def can_be_called(subject):
 def gives_the_same_twice(subject):
     """What differs from call to call cannot be compared, saved or debugged."""
     for inputs in subject.examples:
-        component = subject.usable()
+        component = subject.ready()
         first = subject.compute(component, *tensors(inputs))
         again = subject.compute(component, *tensors(inputs))
         if seen := difference(again, first, 1e-6):
@@ -82,8 +100,8 @@ def gives_the_same_twice(subject):
 def equals_the_reference(subject):
     """A component that has a known twin must give the same numbers."""
     for inputs in subject.examples:
-        seen = subject.compute(subject.usable(), *tensors(inputs))
-        expected = subject.compute(subject.usable_reference(), *tensors(inputs))
+        seen = subject.compute(subject.ready(), *tensors(inputs))
+        expected = subject.compute(subject.reference(), *tensors(inputs))
         if text := difference(seen, expected):
             raise Broken(
                 f"It gives {text}, which is what the reference gives.",
@@ -93,7 +111,7 @@ def equals_the_reference(subject):
     return "Equal on all inputs that were tried."
 
 
-# ---- Graphs -----------------------------------------------------------------
+# --- Graphs ------------------------------------------------------------------
 
 
 def is_the_same_in_a_graph(subject):
@@ -110,7 +128,7 @@ def is_the_same_with_xla(subject):
 
 def _compare_with_graph(subject, jit_compile):
     for inputs in subject.examples[:1] if jit_compile else subject.examples:
-        component = subject.usable()
+        component = subject.ready()
         expected = subject.compute(component, *tensors(inputs))
         graph = subject.compiled(component, jit_compile)
         if text := difference(graph(*tensors(inputs)), expected):
@@ -120,7 +138,7 @@ def _compare_with_graph(subject, jit_compile):
             )
 
 
-# ---- Configs and files ------------------------------------------------------
+# --- Configs and files -------------------------------------------------------
 
 
 @on_page("saving")
@@ -176,12 +194,11 @@ def _comes_back_by_itself(component, config, name):
 @on_page("saving")
 def is_rebuilt_from_its_config(subject):
     """Loading, copying and distributing all rebuild objects from configs."""
-    component = subject.copy()
-    cls = type(component)
+    component = subject.fresh()
     serialized = keras.saving.serialize_keras_object(component)
     again = keras.saving.deserialize_keras_object(
         json.loads(json.dumps(serialized)),
-        custom_objects={cls.__name__: cls},
+        custom_objects=by_its_name(component),
     )
     lost = changed_attributes(subject.component, again)
     for name, (value, other) in lost.items():
@@ -208,14 +225,12 @@ def reloads_from_a_file(subject):
     if subject.is_function:
         _the_file_finds_the_function(subject.component)
     inputs = subject.examples[0]
-    model = subject.carrier(subject.usable(), inputs)
-    expected = subject.carried(model, inputs)
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
-        model.save(path)
-        loaded = keras.models.load_model(path)
-    seen = subject.carried(loaded, inputs)
-    before, after = subject.found_in(model), subject.found_in(loaded)
+    model = subject.model_with(subject.ready(), inputs)
+    expected = subject.outputs_of(model, inputs)
+    loaded = reloaded(model)
+    seen = subject.outputs_of(loaded, inputs)
+    before = subject.component_in(model)
+    after = subject.component_in(loaded)
     if before is not None and not subject.is_function:
         for name, values in changed_attributes(before, after).items():
             raise Broken(
@@ -289,7 +304,3 @@ def _values_in_closure(function):
 def _listed(names):
     names = list(names)
     return ", ".join(names) if names else "no arguments"
-
-
-CONFIG_RULES = (config_has_every_argument, is_rebuilt_from_its_config)
-GRAPH_RULES = (is_the_same_in_a_graph, is_the_same_with_xla)

@@ -1,0 +1,280 @@
+"""Metrics that are broken on purpose, and the right `MeanError`."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from tests.contracts.broken import align, broken, broken_function
+
+
+class MeanError(keras.metrics.Metric):
+    """A metric with nothing wrong, for others to break."""
+
+    def __init__(self, name="mean_error", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.total = self.add_weight(name="total", initializer="zeros")
+        self.count = self.add_weight(name="count", initializer="zeros")
+
+    def errors(self, y_true, y_pred):
+        y_true, y_pred = (
+            ops.cast(y_true, self.dtype),
+            ops.cast(y_pred, self.dtype),
+        )
+        return ops.mean(ops.abs(align(y_true, y_pred) - y_pred), axis=-1)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        errors = self.errors(y_true, y_pred)
+        weights = ops.ones_like(errors)
+        if sample_weight is not None:
+            weights = ops.cast(sample_weight, errors.dtype)
+        self.total.assign_add(ops.sum(weights * errors))
+        self.count.assign_add(ops.sum(weights))
+
+    def result(self):
+        return ops.divide_no_nan(self.total, self.count)
+
+
+@broken_function(
+    "metric",
+    "is_the_same_in_any_batching",
+    "two_halves_merge",
+    "honours_sample_weight",
+    "works_in_fit_and_evaluate",
+)
+def root_mean_squared_error(y_true, y_pred):
+    error = ops.cast(y_true, y_pred.dtype) - y_pred
+    return ops.sqrt(ops.mean(ops.square(error)))
+
+
+@broken("metric", "is_the_same_in_any_batching", "works_in_fit_and_evaluate")
+class AveragesBatches(MeanError):
+    """The mean of the means of batches."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        errors = self.errors(y_true, y_pred)
+        if sample_weight is None:
+            sample_weight = ops.ones_like(errors)
+        sample_weight = ops.cast(sample_weight, errors.dtype)
+        mean = ops.sum(errors * sample_weight) / ops.sum(sample_weight)
+        self.total.assign_add(mean)
+        self.count.assign_add(1.0)
+
+
+@broken("metric", "is_the_same_in_any_batching", "works_in_fit_and_evaluate")
+class KnowsTheLastBatchOnly(MeanError):
+    """Assigns where it should add."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.reset_state()
+        super().update_state(y_true, y_pred, sample_weight)
+
+
+@broken("metric", "two_halves_merge")
+class KeepsTheMean(MeanError):
+    """Right on one device: a running mean does not add up."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        before = self.count * self.total
+        errors = self.errors(y_true, y_pred)
+        weights = ops.ones_like(errors)
+        if sample_weight is not None:
+            weights = ops.cast(sample_weight, errors.dtype)
+        self.count.assign_add(ops.sum(weights))
+        self.total.assign((before + ops.sum(weights * errors)) / self.count)
+
+    def result(self):
+        return ops.convert_to_tensor(self.total)
+
+
+@broken(
+    "metric",
+    "reset_clears_everything",
+    "works_in_fit_and_evaluate",
+    "gives_the_same_twice",
+    "is_the_same_in_a_graph",
+    "is_the_same_with_xla",
+)
+class ResetsHalf(MeanError):
+    """`reset_state` forgets the count."""
+
+    def reset_state(self):
+        self.total.assign(0.0)
+
+
+@broken("metric", "reset_clears_everything")
+class ResetsNothing(MeanError):
+    """`reset_state` does nothing."""
+
+    def reset_state(self):
+        pass
+
+
+@broken(
+    "metric",
+    "reset_clears_everything",
+    "two_halves_merge",
+    "works_in_fit_and_evaluate",
+)
+class StartsAtOne(MeanError):
+    """The first value is no zero, and the default reset writes zeros."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.scale = self.add_weight(name="scale", initializer="ones")
+
+    def result(self):
+        return super().result() * self.scale
+
+
+@broken(
+    "metric",
+    "keeps_state_in_weights",
+    "two_halves_merge",
+    "honours_sample_weight",
+    "counts_in_a_graph",
+    "works_in_fit_and_evaluate",
+    "is_the_same_in_a_graph",
+    "is_the_same_with_xla",
+)
+class CountsInPython(MeanError):
+    """The count is a Python number."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.samples = 0
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(y_true, y_pred, sample_weight)
+        self.samples += len(y_pred)
+
+    def result(self):
+        return super().result() + 0.01 * self.samples
+
+    def reset_state(self):
+        super().reset_state()
+        self.samples = 0
+
+
+@broken(
+    "metric",
+    "keeps_state_in_weights",
+    "two_halves_merge",
+    "counts_in_a_graph",
+    "works_in_fit_and_evaluate",
+    "is_the_same_in_a_graph",
+    "is_the_same_with_xla",
+)
+class CollectsInAList(keras.metrics.Metric):
+    """All predictions are in a list, and no weight exists."""
+
+    def __init__(self, name="list", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.values = []
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        error = np.abs(np.asarray(y_true) - np.asarray(y_pred))[:, 0]
+        weights = 1 if sample_weight is None else np.asarray(sample_weight)
+        weights = weights + 0 * error
+        self.values += list(zip(error * weights, weights, strict=True))
+
+    def result(self):
+        values, weights = np.transpose(self.values)
+        return values.sum() / weights.sum()
+
+    def reset_state(self):
+        self.values = []
+
+
+@broken("metric", "honours_sample_weight")
+class IgnoresSampleWeight(MeanError):
+    """Takes the weights and does nothing with them."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(y_true, y_pred)
+
+
+@broken(
+    "metric",
+    "honours_sample_weight",
+    "reloads_from_a_file",
+    "works_in_fit_and_evaluate",
+)
+class TakesNoSampleWeight(MeanError):
+    """The argument is missing."""
+
+    def update_state(self, y_true, y_pred):
+        super().update_state(y_true, y_pred)
+
+
+@broken("metric", "honours_sample_weight")
+class DividesByTheNumber(MeanError):
+    """Weights in the sum, and none in the count."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        errors = self.errors(y_true, y_pred)
+        if sample_weight is not None:
+            errors = errors * ops.cast(sample_weight, errors.dtype)
+        self.total.assign_add(ops.sum(errors))
+        self.count.assign_add(ops.cast(ops.size(errors), self.dtype))
+
+
+@broken(
+    "metric",
+    "config_has_every_argument",
+    "is_rebuilt_from_its_config",
+    "reloads_from_a_file",
+    threshold=0.3,
+)
+class ForgetsItsThreshold(MeanError):
+    """`get_config` leaves the threshold out."""
+
+    def __init__(self, threshold=0.0, **kwargs):
+        super().__init__(**kwargs)
+        self.threshold = threshold
+
+    def errors(self, y_true, y_pred):
+        errors = super().errors(y_true, y_pred)
+        return ops.where(errors > self.threshold, errors, 0.0)
+
+
+@broken("metric", "can_be_called")
+class UsesTheOldName(MeanError):
+    """`reset_states` is gone."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        self.reset_states()
+
+
+@broken("metric", "works_in_mixed_float16")
+class SubtractsDtypes(MeanError):
+    """Subtracts predictions in float16 from targets in float32."""
+
+    def errors(self, y_true, y_pred):
+        y_true = tf.convert_to_tensor(y_true)
+        return tf.reduce_mean(tf.abs(y_true - y_pred), axis=-1)
+
+
+@broken(
+    "metric",
+    "counts_in_a_graph",
+    "works_in_fit_and_evaluate",
+    "is_the_same_in_a_graph",
+    "is_the_same_with_xla",
+)
+class ComputesInNumpy(MeanError):
+    """A graph has no values that NumPy could compute with."""
+
+    def errors(self, y_true, y_pred):
+        y_true, y_pred = np.asarray(y_true), np.asarray(y_pred)
+        return super().errors(y_true, y_pred)
+
+
+@broken("metric", "works_in_fit_and_evaluate")
+class CountsByTheShape(MeanError):
+    """In `fit` the size of a batch is None, as the last one is smaller."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        if sample_weight is None:
+            sample_weight = ops.ones(y_pred.shape[0])
+        super().update_state(y_true, y_pred, sample_weight)

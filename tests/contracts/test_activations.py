@@ -1,0 +1,72 @@
+"""Is each broken activation caught, and does Keras pass?
+
+Each skip is a real deviation of Keras 3.15, or of what an activation is for.
+"""
+
+import pytest
+from keras import activations
+
+from helpers import contracts
+from tests.contracts.broken import cases
+from tests.contracts.checks import (
+    assert_caught,
+    failed,
+    name_of,
+    rules_that_catch_nothing,
+    with_skips,
+)
+
+
+@pytest.mark.parametrize("case", cases("activation"), ids=str)
+def test_it_is_caught_by_its_rule_and_no_other_mistake_is_claimed(case):
+    assert_caught(case)
+
+
+def test_each_rule_catches_something():
+    assert rules_that_catch_nothing("activation") == set()
+
+
+OVERFLOWS = "It grows like exp(x), by definition."
+CORNER = "Keras 3.15 on TensorFlow adds the slopes of both sides: 2, not 1."
+ACTIVATIONS = [
+    (activations.celu, {"has_its_slope_at_zero": CORNER}),
+    (activations.elu, {}),
+    (activations.exponential, {"is_finite_for_large_inputs": OVERFLOWS}),
+    (activations.gelu, {}),
+    (activations.hard_sigmoid, {}),
+    (activations.hard_tanh, {}),
+    (activations.leaky_relu, {}),
+    (activations.linear, {}),
+    (activations.log_softmax, {}),
+    (activations.mish, {}),
+    (activations.relu, {}),
+    (activations.relu6, {}),
+    (activations.selu, {}),
+    (activations.sigmoid, {}),
+    (activations.silu, {}),
+    (activations.softmax, {}),
+    (activations.softplus, {}),
+    (activations.softsign, {}),
+    (activations.squareplus, {}),
+    (activations.tanh, {}),
+]
+
+
+@pytest.mark.parametrize(("activation", "skip"), ACTIVATIONS, ids=name_of)
+def test_activations(activation, skip):
+    contracts.check_activation(activation, skip=skip).raise_if_failed()
+
+
+@pytest.mark.parametrize(
+    ("activation", "skip"), with_skips(ACTIVATIONS), ids=name_of
+)
+def test_a_skip_is_a_real_deviation(activation, skip):
+    """When Keras mends it, the reason here is out of date."""
+    report = contracts.check_activation(activation)
+    assert failed(report) == set(skip), report
+
+
+def test_sparsemax_of_keras_is_wrong():
+    """A find of the checker: in Keras 3.15 the outputs do not add up to 1."""
+    report = contracts.check_activation(activations.sparsemax)
+    assert not report.ok
