@@ -42,7 +42,7 @@ def pytest_collection_modifyitems(items):
     items[:] = [item for item in items if item not in cells] + cells
 
 
-# --- Comparison -------------------------------------------------------------
+# --- Comparison --------------------------------------------------------------
 
 compare_everything = plugin.IPyNbCell.compare_outputs
 
@@ -75,7 +75,7 @@ def pytest_terminal_summary(terminalreporter):
             )
 
 
-# --- The run that was verified ----------------------------------------------
+# --- The run that was verified -----------------------------------------------
 
 start = plugin.IPyNbFile.setup
 receive = plugin.IPyNbFile.get_kernel_message

@@ -4,13 +4,13 @@
 // - frames: for each frame, for each of its panels (axes), the runs of lines it
 //   is made of, as one flat list of numbers: [start, stop, start, stop, ...];
 // - readouts: the text below each frame; empty if no frame has one;
-// - labels: for each control, how each of its values is written.
-// A control on the page holds the place of its value in labels. The frames are
+// - texts: for each control, how each of its values is written.
+// A control on the page holds the place of its value in texts. The frames are
 // in the order of itertools.product: the last control moves fastest.
 (() => {
   const figure = document.currentScript.closest("figure");
   const data = figure.querySelector('script[type="application/json"]');
-  const { lines, frames, readouts, labels } = JSON.parse(data.textContent);
+  const { lines, frames, readouts, texts } = JSON.parse(data.textContent);
   const panels = figure.querySelectorAll(".explorer-panel");
   const readout = figure.querySelector(".explorer-readout > output");
   const controls = [...figure.querySelectorAll("input, select")];
@@ -24,10 +24,10 @@
     let index = 0;
     controls.forEach((control, i) => {
       const at = position(control);
-      index = index * labels[i].length + at;
+      index = index * texts[i].length + at;
       if (control.type === "range") {
-        control.setAttribute("aria-valuetext", labels[i][at]);
-        control.nextElementSibling.firstChild.textContent = labels[i][at];
+        control.setAttribute("aria-valuetext", texts[i][at]);
+        control.nextElementSibling.firstChild.textContent = texts[i][at];
       }
     });
     panels.forEach((panel, i) => {

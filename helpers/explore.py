@@ -4,7 +4,8 @@
 keyword (helpers/controls.py: all its values, and how each is written) and of
 them an `Explorer`. A frame is `Explorer.frame(values)`: it calls `draw` with
 the values in `plotting.draw_svg`, which answers with the lines of an SVG for
-each of the axes (a panel), and adds the read-out that `draw` returned.
+each of the axes (a panel), its axes out of `kept_axes` and its colours as
+variables of `palette`, and adds the read-out that `draw` returned.
 
 A notebook is answered with one MIME bundle, by `Explorer._repr_mimebundle_`:
 `image/png` and `text/plain`, the first frame for GitHub and for every viewer
@@ -22,8 +23,9 @@ without a kernel, and one of two lives, which show the same SVG:
 
 It is the page's life if MADE_TO_MEASURE_BUILD is "1" in the environment, set by
 book/_ext/execution.py for a build and by book/conftest.py for nbval, whose runs
-become pages too. That a page then shows `text/html` and not the picture is
-said in _config.yml: nb_mime_priority_overrides.
+become pages too. MyST-NB takes the outputs from their cache
+(book/_tools/notebook_cache.py), the `text/html` of a figure rather than its
+picture because _config.yml says so: nb_mime_priority_overrides.
 """
 
 import base64
@@ -362,7 +364,7 @@ class Explorer:
             "lines": lines,
             "frames": runs,
             "readouts": readouts if any(readouts) else [],
-            "labels": [control.texts for control in self.controls],
+            "texts": [control.texts for control in self.controls],
         }
         # It would end the element that the data stands in, or begin a comment
         # in it that never ends.

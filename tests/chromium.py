@@ -1,10 +1,11 @@
-"""Find a Chromium for the browser tests; as a command, install one if needed.
+"""Find a Chromium for the browser tests; as a command, fetch one if needed.
 
     python tests/chromium.py
 
 The first that starts is taken: $CHROMIUM, one on PATH, Playwright's own. The
 same engine without a window to draw, as Playwright takes it too, opens a page
-in less than half of the time, and is looked for first.
+in less than half of the time, and is looked for first. Nothing is installed
+into the system: if there is none, Playwright's own is fetched for the user.
 """
 
 import os
@@ -21,6 +22,14 @@ NAMES = (
     "google-chrome",
     "chrome",
 )
+# On Debian and Ubuntu, what was fetched may only lack libraries.
+HOW_TO_INSTALL = f"""\
+The browser tests need Chromium or Chrome, and none starts. Install one, and
+unless it is on PATH, name it: CHROMIUM=/path/to/chrome
+  Debian:  sudo apt-get install chromium
+  Ubuntu:  {sys.executable} -m playwright install-deps chromium
+  macOS:   brew install --cask google-chrome
+  Windows: winget install Google.Chrome"""
 
 
 def playwrights_own():
@@ -40,59 +49,32 @@ def starts(path):
     return done.returncode == 0
 
 
-def find():
-    """Return the path of a Chromium that starts, or None."""
+def find(own):
+    """Return the path of a Chromium that starts, or None.
+
+    Args:
+        own: Where Playwright's own is, or would be.
+    """
     if chosen := os.environ.get("CHROMIUM"):
         return chosen if starts(chosen) else None
-    for name in NAMES:
-        path = shutil.which(name)
-        if path and starts(path):
-            return path
-    path = playwrights_own()
-    return path if starts(path) else None
-
-
-def ways_to_install():
-    """Yield commands that install a Chromium, the least intrusive first."""
-    playwright = [sys.executable, "-m", "playwright", "install"]
-    yield [*playwright, "chromium"]
-    if shutil.which("apt-get") is None:
-        return
-    if os.geteuid() == 0:
-        become_root = ["env", "DEBIAN_FRONTEND=noninteractive"]
-    elif shutil.which("sudo"):
-        # Without a question: nobody may be there to answer it.
-        become_root = ["sudo", "-n", "DEBIAN_FRONTEND=noninteractive"]
-    else:
-        return
-    yield [*become_root, "apt-get", "update", "-qq"]
-    # Not every release has the first.
-    for name in ("chromium-headless-shell", "chromium"):
-        yield [*become_root, "apt-get", "install", "-y", "-qq", name]
-    # Playwright's download may have worked, and only lack system libraries.
-    yield [*playwright, "--with-deps", "chromium"]
+    candidates = [*map(shutil.which, NAMES), own]
+    return next((path for path in candidates if path and starts(path)), None)
 
 
 def main():
     """Make sure that there is a Chromium; return what the shell is told."""
-    path = find()
-    if path is None and "CHROMIUM" in os.environ:
+    own = playwrights_own()
+    path = find(own)
+    if path is None and os.environ.get("CHROMIUM"):
         print(f"CHROMIUM={os.environ['CHROMIUM']} does not start: correct it.")
         return 1
     if path is None:
-        print("No Chromium found: installing one for the browser tests ...")
-        for command in ways_to_install():
-            print(" ".join(command), flush=True)
-            # One way that fails is followed by the next.
-            subprocess.run(command, check=False, stdin=subprocess.DEVNULL)
-            path = find()
-            if path:
-                break
+        print("No Chromium found: fetching Playwright's own ...", flush=True)
+        fetch = [sys.executable, "-m", "playwright", "install", "chromium"]
+        subprocess.run(fetch, check=False, stdin=subprocess.DEVNULL)
+        path = find(own)
     if path is None:
-        print(
-            "The browser tests need Chromium and none could be installed: "
-            "install it and run again, or name it with CHROMIUM=/path."
-        )
+        print(HOW_TO_INSTALL)
         return 1
     print(f"Browser tests use {path}")
     return 0

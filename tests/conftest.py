@@ -5,10 +5,10 @@ import http.server
 import threading
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
 
 import helpers  # noqa: F401  Before TensorFlow, which it keeps quiet.
-from tests import chromium as chromium_finder
+from tests import chromium
 from tests.site_pages import DESKTOP, PAGES, SITE
 
 # Far above what a slow and busy machine needs.
@@ -16,25 +16,20 @@ expect.set_options(timeout=60_000)
 
 
 @pytest.fixture(scope="session")
-def chromium():
-    """Return the path of a Chromium; the test fails if there is none."""
-    path = chromium_finder.find()
-    assert path, "No Chromium: run `python tests/chromium.py`."
-    return path
+def browser_type_launch_args(browser_type_launch_args, playwright):
+    """Tell pytest-playwright which Chromium to launch.
 
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    """Run a Chromium without a window, for the tests of one file.
-
-    Not for longer: while Playwright runs, no other test can use asyncio.
+    It runs until all tests have ended, and as long as Playwright does, no
+    other test of this process can use asyncio.
     """
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=chromium, args=["--no-sandbox"]
-        )
-        yield browser
-        browser.close()
+    path = chromium.find(playwright.chromium.executable_path)
+    assert path, "No Chromium: run `python tests/chromium.py`."
+    return {**browser_type_launch_args, "executable_path": path}
+
+
+@pytest.fixture(scope="session")
+def base_url():
+    """Take the place of pytest-playwright's own, of which pytest 9 warns."""
 
 
 # The files that take longest begin first, so that two workers end together.

@@ -116,7 +116,7 @@ def test_frames_are_a_grid_whose_last_control_changes_fastest(building):
     assert len(frames) == len(grid)
     for (frame,), title in zip(frames, titles, strict=True):
         assert title in frame
-    assert page_data(page)["labels"] == [
+    assert page_data(page)["texts"] == [
         ["1", "2"],
         ["x", "y", "z"],
         ["off", "on"],
@@ -366,7 +366,7 @@ def test_text_is_shown_and_never_taken_for_html(text, building):
     assert unseen.string == text
     data = page_data(page)
     assert data["readouts"] == [text, text]
-    assert data["labels"] == [[text, "x"]]
+    assert data["texts"] == [[text, "x"]]
     # Either of them changes how a browser reads the rest of the page.
     assert page.count("</script>") == 2
     assert "<!--" not in page

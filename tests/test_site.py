@@ -11,10 +11,11 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+from bs4 import BeautifulSoup
 from playwright.sync_api import expect
 
+from tests.colours import contrast
 from tests.site_pages import DESKTOP, PAGES, SITE
-from tests.test_plotting import contrast
 
 MOST_PAGE_BYTES = 250_000
 MOST_LOADED_BYTES = 400_000
@@ -162,7 +163,7 @@ def label_of(control):
     return control.evaluate("e => [...e.labels].map(l => l.innerText).join()")
 
 
-# --- Each page at a desk ----------------------------------------------------
+# --- Each page at a desk -----------------------------------------------------
 
 
 def test_page_weighs_little(desk):
@@ -289,7 +290,7 @@ def test_page_asks_no_other_host_and_has_no_errors(desk):
     assert desk.errors == []
 
 
-# --- Each page on a phone ---------------------------------------------------
+# --- Each page on a phone ----------------------------------------------------
 
 
 def test_page_does_not_scroll_sideways(phone):
@@ -360,13 +361,13 @@ def test_page_on_a_phone_asks_no_other_host_and_has_no_errors(phone):
     assert phone.errors == []
 
 
-# --- Each page as a file, and without script --------------------------------
+# --- Each page as a file, and without script ---------------------------------
 
 
 @pytest.mark.parametrize("name", PAGES or ["no page"])
-def test_page_works_as_a_file(browser, site, name):
+def test_page_works_as_a_file(new_context, site, name):
     """From a USB stick: sliders move, nothing fails, every link leads on."""
-    context = browser.new_context(viewport=DESKTOP, offline=True)
+    context = new_context(viewport=DESKTOP, offline=True)
     watch = open_page(context, f"{SITE.as_uri()}/", name)
     page = watch.page
     for slider in page.locator(SLIDERS).all():
@@ -381,7 +382,6 @@ def test_page_works_as_a_file(browser, site, name):
         "[...document.querySelectorAll('a[href], link[href], script[src], "
         "img[src]')].map(e => e.href || e.src)"
     )
-    context.close()
     local = [urlsplit(a) for a in addresses if a.startswith("file:")]
     assert local
     assert [a.path for a in local if not Path(unquote(a.path)).is_file()] == []
@@ -391,9 +391,9 @@ def test_page_works_as_a_file(browser, site, name):
 
 @pytest.mark.parametrize("name", PAGES or ["no page"])
 def test_page_without_script_shows_its_figures_and_no_dead_controls(
-    browser, site, name
+    new_context, site, name
 ):
-    context = browser.new_context(viewport=DESKTOP, java_script_enabled=False)
+    context = new_context(viewport=DESKTOP, java_script_enabled=False)
     page = context.new_page()
     page.goto(site + name)
     for figure in page.locator("figure.explorer").all():
@@ -404,10 +404,9 @@ def test_page_without_script_shows_its_figures_and_no_dead_controls(
         assert dead.count() == 0
     # Nor buttons of the theme that only script could serve.
     assert page.locator(".pst-js-only:visible").count() == 0
-    context.close()
 
 
-# --- The site as a whole ----------------------------------------------------
+# --- The site as a whole -----------------------------------------------------
 
 
 @pytest.fixture
@@ -427,18 +426,19 @@ def test_there_are_explorers_to_test(tab, site):
 
 def test_address_of_the_site_leads_to_the_first_page(tab, site):
     response = tab.request.get(site)
-    text = response.text()
-    assert '<html lang="en">' in text
-    assert re.search("<title>.+</title>", text)
-    assert re.search('<meta name="description" content="[^"]{20,}"', text)
+    page = BeautifulSoup(response.text(), "html.parser")
+    assert page.html["lang"] == "en"
+    assert page.title.string.strip()
+    (description,) = page.select("meta[name=description]")
+    assert len(description["content"]) >= 20
     tab.goto(site)
     tab.wait_for_url(f"{site}book/intro.html")
 
 
 @pytest.mark.parametrize("life", ["server", "file"])
-def test_search_finds_a_word(browser, site, life):
+def test_search_finds_a_word(new_context, site, life):
     start = site if life == "server" else f"{SITE.as_uri()}/"
-    context = browser.new_context(viewport=DESKTOP, offline=life == "file")
+    context = new_context(viewport=DESKTOP, offline=life == "file")
     watch = open_page(context, start, "book/intro.html")
     page = watch.page
     page.locator(".search-button__button:visible").click()
@@ -451,13 +451,12 @@ def test_search_finds_a_word(browser, site, life):
     found = page.locator("#search-results li a", has_text="Losses")
     found.first.click()
     page.wait_for_url("**/book/losses.html*")
-    context.close()
     assert watch.foreign == []
     assert watch.errors == []
 
 
-def test_switch_makes_pages_and_figures_dark(browser, site):
-    context = browser.new_context(viewport=DESKTOP, color_scheme="light")
+def test_switch_makes_pages_and_figures_dark(new_context, site):
+    context = new_context(viewport=DESKTOP, color_scheme="light")
     page = open_page(context, site, "book/losses.html").page
     text = page.locator("figure.explorer svg text").first
 
@@ -482,7 +481,6 @@ def test_switch_makes_pages_and_figures_dark(browser, site):
     page.route("**/pydata-sphinx-theme.js*", lambda route: route.abort())
     page.goto(f"{site}book/intro.html")
     assert page.locator("html").get_attribute("data-theme") == "dark"
-    context.close()
 
 
 def find_player(context, site):
@@ -496,8 +494,8 @@ def find_player(context, site):
     pytest.fail("No page has a play button.")
 
 
-def test_play_moves_on_until_it_is_paused(browser, site):
-    context = browser.new_context(reduced_motion="no-preference")
+def test_play_moves_on_until_it_is_paused(new_context, site):
+    context = new_context(reduced_motion="no-preference")
     page, button = find_player(context, site)
     figure = button.locator("xpath=ancestor::figure")
     place = int(button.get_attribute("data-control"))
@@ -533,11 +531,12 @@ def test_play_moves_on_until_it_is_paused(browser, site):
     expect(button).to_have_text("Play")
     page.wait_for_timeout(2 * int(button.get_attribute("data-interval")))
     assert slider.input_value() == slider.get_attribute("max")
-    context.close()
 
 
-def test_play_goes_one_step_at_a_time_for_who_wants_less_motion(browser, site):
-    context = browser.new_context(reduced_motion="reduce")
+def test_play_goes_one_step_at_a_time_for_who_wants_less_motion(
+    new_context, site
+):
+    context = new_context(reduced_motion="reduce")
     page, button = find_player(context, site)
     place = int(button.get_attribute("data-control"))
     slider = button.locator("xpath=ancestor::figure").locator(
@@ -550,4 +549,3 @@ def test_play_goes_one_step_at_a_time_for_who_wants_less_motion(browser, site):
         button.click()
         page.wait_for_timeout(2 * int(button.get_attribute("data-interval")))
         assert slider.input_value() == expected
-    context.close()

@@ -1,12 +1,11 @@
 r"""Execute the notebooks under book/ and store them in one normal form.
 
     python book/_tools/notebooks.py store [PATHS]
-    python book/_tools/notebooks.py tidy [--check] [PATHS]
     python book/_tools/notebooks.py colab --repository URL --revision SHA \
         --out DIR
 
-`store` (make notebooks) executes and normalises, `tidy` normalises without
-executing, and `colab` writes copies that install what Google Colab lacks.
+`store` (make notebooks) executes and normalises, and `colab` writes copies that
+install what Google Colab lacks.
 """
 
 import argparse
@@ -115,7 +114,7 @@ def write_if_changed(path, text):
     return True
 
 
-# --- The normal form --------------------------------------------------------
+# --- The normal form ---------------------------------------------------------
 
 
 def normalise(notebook):
@@ -205,7 +204,7 @@ def substitute(text):
     return text
 
 
-# --- Execution --------------------------------------------------------------
+# --- Execution ---------------------------------------------------------------
 
 
 class CellFailed(Exception):
@@ -380,19 +379,6 @@ def store(path, notebook):
     return "stored" if changed else "unchanged"
 
 
-def tidy(paths, check):
-    """Normalise notebooks without executing them; return the failures."""
-    failures = []
-    for path in paths:
-        text = as_text(normalise(read(path)))
-        if not check:
-            if write_if_changed(path, text):
-                print(f"{name_of(path)}: stored")
-        elif path.read_bytes() != text.encode():
-            failures.append(f"{name_of(path)} is not in the normal form.")
-    return failures
-
-
 def name_of(path):
     """Return a path as one would type it from here."""
     here = Path.cwd()
@@ -400,7 +386,7 @@ def name_of(path):
     return path.relative_to(here) if path.is_relative_to(here) else path
 
 
-# --- Google Colab -----------------------------------------------------------
+# --- Google Colab ------------------------------------------------------------
 
 
 def for_colab(notebook, repository, revision, versions):
@@ -450,20 +436,15 @@ def main(arguments=None):
         description="Execute the book's notebooks and store them normalised."
     )
     commands = parser.add_subparsers(dest="command", required=True)
-    for name, purpose in (
-        ("store", "execute notebooks and store their outputs"),
-        ("tidy", "normalise notebooks without executing them"),
-    ):
-        command = commands.add_parser(name, help=purpose)
-        command.add_argument(
-            "paths",
-            nargs="*",
-            type=Path,
-            metavar="PATHS",
-            help="notebooks; all of the book's if none is named",
-        )
+    command = commands.add_parser(
+        "store", help="execute notebooks and store their outputs"
+    )
     command.add_argument(
-        "--check", action="store_true", help="write nothing, only say"
+        "paths",
+        nargs="*",
+        type=Path,
+        metavar="PATHS",
+        help="notebooks; all of the book's if none is named",
     )
     command = commands.add_parser("colab", help="write copies for Colab")
     command.add_argument("--repository", required=True, metavar="URL")
@@ -475,10 +456,7 @@ def main(arguments=None):
         write_for_colab(chosen.repository, chosen.revision, chosen.out)
         return 0
     paths = chosen.paths or find_notebooks()
-    if chosen.command == "store":
-        failures = asyncio.run(execute_all(paths, keep=store))
-    else:
-        failures = tidy(paths, chosen.check)
+    failures = asyncio.run(execute_all(paths, keep=store))
     for failure in failures:
         print(f"\n{failure}", file=sys.stderr)
     return 1 if failures else 0

@@ -17,10 +17,9 @@ MOVE = """slider => {
 }"""
 
 
-def test_swap(benchmark, browser):
-    pages = SITE.glob("book/*.html")
-    path = max(pages, key=lambda page: page.read_text("utf-8").count(FIGURE))
-    page = browser.new_page()
+def test_swap(benchmark, page):
+    paths = SITE.glob("book/*.html")
+    path = max(paths, key=lambda path: path.read_text("utf-8").count(FIGURE))
     page.goto(path.as_uri())
     slider = page.locator("figure.explorer input[type=range]").first
     benchmark(slider.element_handle().evaluate, MOVE)
