@@ -4,7 +4,9 @@ A figure is drawn once, in the light colours below. On a page each of these
 colours becomes a CSS variable, so that the same SVG follows the page into the
 dark. The names come from the Okabe-Ito palette, which colour-blind readers can
 tell apart, and each is dark enough (light enough, on dark pages) to write
-labels with.
+labels with. A new colour is a name and a line of PALETTE; `plotting` hands the
+names on to chapters, and the style sheets of figures and reports choose among
+the variables.
 
 Figures and the reports of the contract checker bring the variables along in a
 style sheet of their own, since a notebook has none of the book.

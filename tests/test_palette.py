@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from helpers import palette
+from helpers.contracts import Report, Result
 from tests.colours import contrast
 
 ROOT = Path(__file__).parents[1]
@@ -127,6 +128,22 @@ def test_figures_and_reports_follow_their_page(
         [f"--figure-{name}" for name in expected],
     )
     assert dict(zip(expected, seen, strict=True)) == expected
+
+
+@pytest.mark.parametrize(
+    ("start", "colours"),
+    [("<html>", LIGHT), ('<html data-theme="dark">', DARK)],
+)
+def test_status_in_a_report_has_its_colour(tab, start, colours):
+    results = [Result("one", "failed"), Result("other", "passed")]
+    tab.emulate_media(media="screen", forced_colors="none")
+    tab.set_content(start + Report("Huber", results)._repr_html_())
+    for status, name in (("failed", "vermillion"), ("passed", "green")):
+        seen = tab.locator(f".{status} .status").evaluate(
+            "element => getComputedStyle(element).borderInlineStartColor"
+        )
+        channels = bytes.fromhex(colours[name].removeprefix("#"))
+        assert seen == f"rgb({', '.join(map(str, channels))})"
 
 
 def test_style_element_is_the_variables_and_the_rules_of_one_file(tmp_path):

@@ -15,13 +15,20 @@ its kind (`losses`, `metrics` ...) have the rules, `runner` runs them and
 `report` shows what they found. `slopes` is about gradients, `explanations` puts
 exceptions into words.
 
-A new rule is a function in the module of its kind, or in `common` if it holds
-for every kind. Its name is the sentence that it tests, its docstring says why.
-It gets a `Subject`, and returns what was seen, or raises `Broken` with what was
-seen and a hint with the code to write. `own_rules` of the kind's subject names
-it, and tests/contracts/broken has a component that it alone catches; those of
-Keras must still pass. Afterwards store the chapters whose reports it changes:
-`make notebooks`.
+A rule is a function in the module of its kind, or in `common` if it holds for
+every kind:
+
+- Its name is the sentence that it tests, its docstring says why. `own_rules` of
+  the kind's subject, or `common.rules_for`, has its place in the report.
+- It gets a `Subject`. What it computes with comes from `subject.fresh()` or
+  `subject.ready()`, which are copies, and `subject.examples`.
+- It returns what was seen, or nothing. It raises `Broken` with what was seen
+  and a hint with the code to write, or `NotApplicable` with the reason.
+- The report names the chapter that the subject calls `page`, unless
+  `common.on_page` names another.
+
+tests/contracts/broken has components that break one thing each, and says how
+to add one.
 """
 
 from helpers.contracts.activations import ActivationSubject

@@ -10,7 +10,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 import helpers
-from helpers import contracts, palette
+from helpers import contracts
 from helpers.contracts import Report, Result
 from tests.contracts.broken.losses import GivesOneNumber
 
@@ -99,30 +99,6 @@ def test_as_html_everything_is_escaped():
     page = as_page(Report("<i>Huber", [FAILED]))
     assert page.find(class_="verdict").get_text().startswith("<i>Huber breaks")
     assert page.select_one("tbody p").get_text() == FAILED.message
-
-
-LIGHT, DARK = 0, 1
-READERS = [
-    ("<html>", LIGHT),
-    ('<html data-theme="dark">', DARK),
-    ('<html><body data-jp-theme-light="false">', DARK),
-    ('<html><body class="vscode-dark">', DARK),
-]
-
-
-@pytest.mark.parametrize(("start", "theme"), READERS)
-@pytest.mark.parametrize(
-    ("result", "colour"), [(FAILED, "vermillion"), (PASSED, "green")]
-)
-def test_colour_of_a_status_is_that_of_the_palette(
-    page, start, theme, result, colour
-):
-    page.set_content(start + Report("Huber", [result])._repr_html_())
-    seen = page.locator(f".{result.status} .status").evaluate(
-        "status => getComputedStyle(status).borderInlineStartColor"
-    )
-    wanted = bytes.fromhex(palette.PALETTE[colour][theme].lstrip("#"))
-    assert seen == f"rgb({', '.join(map(str, wanted))})"
 
 
 # --- As text and as HTML -----------------------------------------------------

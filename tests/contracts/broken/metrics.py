@@ -1,4 +1,8 @@
-"""Metrics that are broken on purpose, and the right `MeanError`."""
+"""Metrics that are broken on purpose, and the right `MeanError`.
+
+Rules compute with a copy that was reset: what a reset would mend, only a rule
+that does not begin with one can see.
+"""
 
 import keras
 import numpy as np
