@@ -78,6 +78,14 @@ def test_component_of_an_earlier_chapter_is_imported_from_its_module():
     assert "from helpers.components import a" not in modules["two.py"]
 
 
+def test_import_of_what_no_earlier_chapter_exports_is_refused():
+    first = "from helpers.components import later"
+    one = chapter("One", "def a():\n    return later()", first=first)
+    two = chapter("Two", "def later():\n    pass")
+    with pytest.raises(ValueError, match=r"one.ipynb imports 'later'"):
+        made_from(one=one, two=two)
+
+
 def test_name_that_a_chapter_never_imports_makes_no_module(capfd):
     text = made_from(one=chapter("One", "def a():\n    return math.pi"))
     with pytest.raises(SystemExit, match="components of one make no module"):
@@ -94,6 +102,6 @@ def test_cells_without_the_tag_are_left_out():
 def test_two_components_of_one_name_are_refused():
     source = "def a():\n    pass"
     with pytest.raises(
-        ValueError, match=r"two.ipynb defines .*'a'.* one.ipynb"
+        ValueError, match=r"two.ipynb defines .*'a'.* one.ipynb has"
     ):
         made_from(one=chapter("One", source), two=chapter("Two", source))

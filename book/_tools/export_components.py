@@ -83,7 +83,8 @@ def make_modules(notebooks):
         Dictionary from the name of each file to its text.
 
     Raises:
-        ValueError: If two chapters define a component of the same name.
+        ValueError: If a component is defined twice, or if a chapter imports
+            from `helpers.components` what no chapter before it exports.
     """
     modules, home = {}, {}
     for path, notebook in notebooks.items():
@@ -101,8 +102,8 @@ def make_modules(notebooks):
             for name in names_defined_in(tree):
                 if name in home:
                     raise ValueError(
-                        f"{path.name} defines the component {name!r}, and so "
-                        f"does {home[name]}.ipynb: give one another name."
+                        f"{path.name} defines the component {name!r}, which "
+                        f"{home[name]}.ipynb has: give one another name."
                     )
                 home[name] = path.stem
             for name in sorted(names_read_in(tree)):
@@ -110,6 +111,12 @@ def make_modules(notebooks):
                     line = f"from helpers.components.{home[name]} import {name}"
                     imports[line] = None
                 elif name not in home and name in available:
+                    if "from helpers.components" in available[name]:
+                        raise ValueError(
+                            f"{path.name} imports {name!r} from "
+                            "helpers.components, and no chapter before it "
+                            "exports a function or class of this name."
+                        )
                     imports[available[name]] = None
         head = HEADER.format(name=path.stem) + "\n".join(imports)
         modules[f"{path.stem}.py"] = "\n\n\n".join([head, *components]) + "\n"
@@ -145,8 +152,9 @@ def formatted(name, text):
         )
         if done.returncode != 0:  # its complaint is on the screen
             raise SystemExit(
-                f"The components of {name.removesuffix('.py')} make no module: "
-                "do they use what their chapter imports after its first cell?"
+                f"The components of {name.removesuffix('.py')} make no module, "
+                "for the reason above. A name is undefined if neither the "
+                "first code cell imports it nor an earlier chapter exports it."
             )
         text = done.stdout
     return text

@@ -18,10 +18,11 @@ exceptions into words.
 A rule is a function in the module of its kind, or in `common` if it holds for
 every kind:
 
-- Its name is the sentence that it tests, its docstring says why. `own_rules` of
-  the kind's subject, or `common.rules_for`, has its place in the report.
+- Its name is the sentence that it tests, its docstring says why. `own_rules` or
+  `precision_rules` of the kind's subject, or `common.rules_for`, gives it its
+  place in the report.
 - It gets a `Subject`. What it computes with comes from `subject.fresh()` or
-  `subject.ready()`, which are copies, and `subject.examples`.
+  `subject.ready()`, copies of what has a config, and `subject.examples`.
 - It returns what was seen, or nothing. It raises `Broken` with what was seen
   and a hint with the code to write, or `NotApplicable` with the reason.
 - The report names the chapter that the subject calls `page`, unless

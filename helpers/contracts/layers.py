@@ -131,14 +131,6 @@ class LayerSubject(Subject):
     def fresh(self):
         return copy_of(self.component)
 
-    def build(self, layer, inputs):
-        """Build it as Keras does, from a call on symbolic inputs."""
-        symbols = [
-            keras.KerasTensor(array.shape, array.dtype.name) for array in inputs
-        ]
-        layer(*self.arranged(symbols))
-        return layer
-
     def call(self, layer, inputs, training=False):
         if not getattr(layer, "_call_has_training_arg", False):
             return layer(*self.arranged(inputs))

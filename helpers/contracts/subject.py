@@ -107,7 +107,7 @@ class Subject:
         return ()
 
     def precision_rules(self):
-        """The rules of this kind on dtypes, which come last."""
+        """The rules of this kind on dtypes, after those on graphs."""
         return ()
 
     @property
@@ -116,15 +116,15 @@ class Subject:
 
     @property
     def is_function(self):
-        """Whether it has no config, so that a file keeps only its name."""
+        """Whether it has no config: a file keeps no more than its name."""
         return self.takes_functions and not self.has_config
 
     def fresh(self):
-        """A copy with the same arguments; the given one is not touched."""
+        """A copy with the same arguments; of a function, the function."""
         return twin_of(self.component)
 
     def ready(self):
-        """One that can be computed with, in its first state."""
+        """One that can be computed with; of layers, with weights filled."""
         return self.fresh()
 
     def reference(self):
