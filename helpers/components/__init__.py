@@ -18,6 +18,7 @@ from helpers.components.gradients import (
     as_float_tensor,
     check_gradient,
     exact_softplus,
+    in_words,
     names_of,
     rounding_of,
     slopes_near,
@@ -63,7 +64,11 @@ from helpers.components.metrics import (
     as_shares,
     count_in_bins,
 )
-from helpers.components.models import ResidualRegressor, table_spec
+from helpers.components.models import (
+    ResidualRegressor,
+    call_in_turn,
+    table_spec,
+)
 from helpers.components.optimizers import (
     LossCurve,
     MomentumSGD,
@@ -84,6 +89,7 @@ from helpers.components.regularizers import (
 from helpers.components.saving import CappedLoss
 from helpers.components.sequences import (
     DotAttention,
+    HideMissing,
     LayerNorm,
     LeakyCell,
     MaskedAverage,
@@ -102,6 +108,7 @@ from helpers.components.training import (
     checked_rows,
     checkpoint_arrays,
     count_anew,
+    magnify,
     move_uphill,
     restore_checkpoint,
     save_checkpoint,
@@ -119,6 +126,7 @@ __all__ = [
     "DotAttention",
     "Exponential",
     "GlorotNormal",
+    "HideMissing",
     "HistogramAUC",
     "HuberLoss",
     "HuberMetric",
@@ -157,6 +165,7 @@ __all__ = [
     "attention_weights",
     "broadcast_samples",
     "build_in_turn",
+    "call_in_turn",
     "check_gradient",
     "checked_boolean",
     "checked_bounds",
@@ -173,7 +182,9 @@ __all__ = [
     "find_in_logs",
     "hide_steps",
     "huber_fn",
+    "in_words",
     "last_size",
+    "magnify",
     "masked_mean",
     "move_uphill",
     "my_glorot",

@@ -141,6 +141,14 @@ def names_of(function, arrays):
     return [*names, *(f"argument {n}" for n in range(len(names), len(arrays)))]
 
 
+def in_words(place, found, slope, unsure):
+    """Says what `wrong_places` found at one place."""
+    text = f"{place}: gradient {found:.4g}, slope {slope:.4g}"
+    if unsure:
+        text += f" give or take {unsure:.1g}: cannot tell"
+    return text
+
+
 def wrong_places(total_at, array, gradient, rounding, tolerance, most):
     """Lists where a gradient is not the slope, or there is no slope.
 
@@ -153,23 +161,29 @@ def wrong_places(total_at, array, gradient, rounding, tolerance, most):
         most: How many numbers to move.
 
     Returns:
-        List of `(place, gradient, slope)`; without a slope it is NaN.
+        List of `(place, gradient, slope, unsure)`, where `unsure` is 0 unless
+        nobody can tell, and without a slope it is NaN; and the largest doubt
+        about the others, as a share of the slope.
     """
     places = list(np.ndindex(array.shape))
     chosen = np.random.default_rng(0).permutation(len(places))[:most]
     chosen = [places[i] for i in sorted(chosen)]
     rows = [(p, *slopes_near(total_at, array, p, rounding)) for p in chosen]
     largest = max([abs(row[1]) for row in rows if np.isfinite(row[2])] + [0.0])
-    wrong = []
+    least = largest * min(1, 1e7 * rounding[1])  # below it all is noise
+    wrong, doubts = [], [0.0]
     for place, slope, gap, lowest, highest in rows:
-        found = gradient[place]
+        found, gap = gradient[place], 5 * gap
+        slack = tolerance * (abs(slope) + 0.1 * least) + gap
+        scale = max(abs(slope), least) + (found == slope == 0)
+        fair = lowest - slack <= found <= highest + slack
         if np.isinf(gap):
-            wrong.append((place, found, np.nan))
-            continue
-        slack = tolerance * (abs(slope) + 0.1 * largest) + 5 * gap
-        if not lowest - slack <= found <= highest + slack:
-            wrong.append((place, found, slope))
-    return wrong
+            slope, gap, fair = np.nan, 0.0, False
+        if not fair or gap > 0.1 * scale:
+            wrong.append((place, found, slope, gap * fair))
+        else:
+            doubts.append(gap / scale)
+    return wrong, max(doubts)
 
 
 def check_gradient(function, *arrays, tolerance=1e-3, most=30):
@@ -185,9 +199,15 @@ def check_gradient(function, *arrays, tolerance=1e-3, most=30):
             moved; of a larger array as many, drawn at random. Defaults to
             `30`.
 
+    Returns:
+        The largest doubt that is left, a float: the share of its slope, in
+        float32 of the largest slope, by which a gradient may be wrong unseen,
+        above the tolerance.
+
     Raises:
         AssertionError: If a gradient is `None`, not finite or not the slope,
-            or if there is no slope, because the function ends there. The
+            or if there is no slope, because the function ends there, or if
+            the doubt is above a tenth: then it says "cannot tell". The
             message has the argument, the place and both numbers.
         ValueError: If there are no arrays or an empty one, an option is out of
             bounds, or the outputs have fewer than 32 bits.
@@ -200,7 +220,7 @@ def check_gradient(function, *arrays, tolerance=1e-3, most=30):
     arrays = as_doubles(function, arrays)
     gradients = tape_gradients(function, arrays)
     rounding = rounding_of(function(*map(tf.convert_to_tensor, arrays)))
-    lines = []
+    lines, doubts = [], []
     for n, name in enumerate(names_of(function, arrays)[: len(arrays)]):
 
         def total_at(moved, n=n):
@@ -212,12 +232,12 @@ def check_gradient(function, *arrays, tolerance=1e-3, most=30):
             lines.append(f"`{name}`: the gradient is None")
             continue
         options = arrays[n], gradients[n], rounding, tolerance, most
-        for place, found, slope in wrong_places(total_at, *options):
-            lines.append(
-                f"`{name}` at {place}: gradient {found:.4g}, slope {slope:.4g}"
-            )
+        wrong, doubt = wrong_places(total_at, *options)
+        doubts.append(doubt)
+        lines += [f"`{name}` at {in_words(*row)}" for row in wrong]
     if lines:
         raise AssertionError("\n".join(lines))
+    return max(doubts)
 
 
 def as_float_tensor(x):

@@ -37,6 +37,21 @@ def table_spec(input_shape):
     return keras.layers.InputSpec(ndim=2, axes={-1: size})
 
 
+def call_in_turn(layers, inputs):
+    """Calls layers of which each gets what the one before gives.
+
+    Args:
+        layers: Sequence of layers.
+        inputs: Tensor, what the first one gets.
+
+    Returns:
+        What the last layer gives.
+    """
+    for layer in layers:
+        inputs = layer(inputs)
+    return inputs
+
+
 @keras.saving.register_keras_serializable(package="made_to_measure")
 class ResidualRegressor(keras.Model):
     """Regressor of residual blocks, one prediction for each sample.
@@ -82,12 +97,13 @@ class ResidualRegressor(keras.Model):
 
     def build(self, input_shape):
         self.input_spec = table_spec(input_shape)
-        build_in_turn(self.layers, input_shape)
+        build_in_turn(self.chain(), input_shape)
+
+    def chain(self):
+        return [self.stem, *self.blocks, self.norm, self.out]
 
     def call(self, inputs):
-        for layer in self.layers:  # in the order in which they were made
-            inputs = layer(inputs)
-        return inputs
+        return call_in_turn(self.chain(), inputs)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], 1)

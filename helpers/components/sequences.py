@@ -11,6 +11,41 @@ from helpers.components.layers import last_size
 from helpers.components.losses import checked_number
 
 
+@keras.saving.register_keras_serializable(package="made_to_measure")
+class HideMissing(keras.layers.Layer):
+    """Hides the steps in which a feature is `nan`, and makes it 0.
+
+    A step that is hidden already stays hidden.
+
+    Args:
+        **kwargs: `name` and `dtype`, as for every `keras.layers.Layer`.
+
+    Input shape:
+        `(batch, steps, features)`.
+
+    Output shape:
+        The same, with a mask of shape `(batch, steps)`. Integers become
+        floats.
+
+    Raises:
+        ValueError: If the input has not three axes.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.input_spec = keras.layers.InputSpec(ndim=3)
+
+    def call(self, inputs):
+        return ops.where(ops.isnan(inputs), 0.0, inputs)
+
+    def compute_mask(self, inputs, mask=None):
+        measured = ops.logical_not(ops.any(ops.isnan(inputs), axis=-1))
+        return measured if mask is None else ops.logical_and(mask, measured)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
 def widened(x, dtype="float32"):
     """Casts a tensor to `float32` at least, where sums have room.
 

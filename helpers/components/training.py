@@ -118,11 +118,28 @@ class ModelShell(keras.Model):
         return cls(**{**config, "model": model})
 
 
+def magnify(model, loss_of):
+    """Scales the losses that a function returns, as in mixed precision.
+
+    Args:
+        model: A `keras.Model`. Its optimizer has the scale; without one it is
+            that with which Keras begins.
+        loss_of: Function from inputs to their loss.
+
+    Returns:
+        Function like `loss_of`.
+    """
+    if model.optimizer is None:  # a model that is only evaluated
+        return lambda inputs: 2.0**15 * loss_of(inputs)
+    return lambda inputs: model.optimizer.scale_loss(loss_of(inputs))
+
+
 @keras.saving.register_keras_serializable(package="made_to_measure")
 class AttackedModel(ModelShell):
     """Reports the loss of a model on inputs moved to harm it.
 
-    Formula: `attacked_loss = loss(move_uphill(x))`, in evaluations.
+    Formula: `attacked_loss = loss(move_uphill(x))`, in evaluations only: `fit`
+    logs it for validation data, as `val_attacked_loss`.
 
     Args:
         model: A `keras.Model` with one input, of floats, one output, and any
@@ -149,21 +166,22 @@ class AttackedModel(ModelShell):
             y_pred = self(inputs, training=training)
             return self.compute_loss(inputs, y, y_pred, weight, training)
 
-        def scaled(inputs):  # in float16 small slopes would vanish
-            return self.optimizer.scale_loss(loss_of(inputs))
-
-        moved = move_uphill(scaled, x, self.amount, self.bounds)
+        moved = move_uphill(magnify(self, loss_of), x, self.amount, self.bounds)
         loss = loss_of(moved, training)
         self.attacked_loss.update_state(loss, sample_weight=tf.shape(x)[0])
         return loss
+
+    def train_step(self, data):
+        logs = super().train_step(data).items()  # its attacked loss says 0
+        return {k: v for k, v in logs if k != self.attacked_loss.name}
 
     def test_step(self, data):
         self.loss_under_attack(*keras.utils.unpack_x_y_sample_weight(data))
         return super().test_step(data)
 
     def get_config(self):
-        own = {"amount": self.amount, "bounds": self.bounds}
-        return {**super().get_config(), **own}
+        own = super().get_config()
+        return {**own, "amount": self.amount, "bounds": self.bounds}
 
 
 @keras.saving.register_keras_serializable(package="made_to_measure")

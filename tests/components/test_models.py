@@ -23,7 +23,7 @@ CONTRACTS = {
         {"input_shape": (None, 5)},
     ),
 }
-NO_CONTRACT = {"table_spec"}
+NO_CONTRACT = {"call_in_turn", "table_spec"}
 BAD_ARGUMENTS = [(made.ResidualRegressor, "units", [*NOT_WHOLE, None, 0, -5])]
 
 
@@ -142,3 +142,18 @@ def test_regressor_keeps_the_gradient_in_size_however_deep_it_is():
         kernels = [w.value for w in model.weights if w.name == "kernel"]
         norms = [float(tf.norm(g)) for g in tape.gradient(loss, kernels)]
         assert min(norms) > 0.01 and max(norms) < 100
+
+
+def test_layer_of_a_class_that_extends_it_is_not_slipped_into_the_chain():
+    class Extended(made.ResidualRegressor):
+        def __init__(self, units, **kwargs):
+            super().__init__(units, **kwargs)
+            self.aside = keras.layers.Rescaling(2.0)
+
+    x = np.random.default_rng(5).normal(size=(4, 5)).astype("float32")
+    plain, extended = made.ResidualRegressor(4), Extended(4)
+    for model in (plain, extended):
+        model.build((None, 5))
+    extended.set_weights(plain.get_weights())
+    np.testing.assert_array_equal(extended(x), plain(x))
+    assert extended.aside in extended.layers

@@ -16,6 +16,11 @@ from tests.components.checks import (
 )
 
 CONTRACTS = {
+    "HideMissing": (
+        contracts.check_layer,
+        made.HideMissing(),
+        {"input_shape": (None, 4, 3)},
+    ),
     "MaskedAverage": (
         contracts.check_layer,
         made.MaskedAverage(),
@@ -105,6 +110,42 @@ def test_mask_of_another_shape_is_refused(shape):
         made.MaskedAverage()(x, mask=mask)
     with pytest.raises(ValueError, match="`mask` must have the shape"):
         made.attention_weights(x, x, mask=mask)
+
+
+# --- Missing steps -----------------------------------------------------------
+
+
+def test_steps_with_something_missing_are_hidden_and_the_rest_is_kept():
+    x = random_series(2, 4, 3)
+    x[0, 1, 2] = x[1, 3] = np.nan
+    y = made.HideMissing()(x)
+    np.testing.assert_array_equal(y, np.nan_to_num(x, nan=0))
+    np.testing.assert_array_equal(
+        y._keras_mask, [[True, False, True, True], [True, True, True, False]]
+    )
+
+
+def test_what_was_hidden_before_stays_hidden():
+    x = random_series(1, 4, 2)
+    x[0, 0, 1], x[0, 3] = np.nan, -1
+    y = made.HideMissing()(keras.layers.Masking(-1.0)(x))
+    np.testing.assert_array_equal(y._keras_mask, [[False, True, True, False]])
+    average = made.MaskedAverage()(y)
+    np.testing.assert_allclose(average, x[:, 1:3].mean(axis=1), atol=1e-6)
+
+
+def test_a_functional_model_hands_both_masks_on_of_series_of_any_length():
+    inputs = keras.Input((None, 2))
+    hidden = made.HideMissing()(keras.layers.Masking(-1.0)(inputs))
+    model = keras.Model(inputs, made.MaskedAverage()(hidden))
+    x = np.array([[[1, 2], [np.nan, 9], [3, 4], [-1, -1]]], "float32")
+    np.testing.assert_array_equal(model(x), [[2, 3]])
+
+
+def test_hiding_takes_whole_numbers_and_refuses_tables():
+    assert made.HideMissing()(np.array([[[1], [2]]])).dtype == "float32"
+    with pytest.raises(ValueError, match="expected ndim=3"):
+        made.HideMissing()(random_series(4, 2))
 
 
 # --- Averages ----------------------------------------------------------------

@@ -52,6 +52,7 @@ NO_CONTRACT = {
     "move_uphill",
     "restore_checkpoint",
     "save_checkpoint",
+    "magnify",
     "ShuffledBatches",  # data, tested below
 }
 
@@ -163,6 +164,30 @@ def test_adversarial_evaluation_has_both_losses():
         float(loss(y, model(moved))), rel=1e-4
     )
     assert found["attacked_loss"] > found["loss"] + 0.01
+
+
+def test_attacked_loss_is_logged_only_where_it_is_measured():
+    model = made.AttackedModel(classifier(), 0.2)
+    x = np.random.default_rng(1).normal(size=(10, 4)).astype("float32")
+    found = trained(model, validation_data=(x, np.arange(10) % 3))
+    assert "attacked_loss" not in found
+    for attacked, loss in zip(
+        found["val_attacked_loss"], found["val_loss"], strict=True
+    ):
+        assert attacked > loss > 0
+    logs = model.train_on_batch(x, np.arange(10) % 3, return_dict=True)
+    assert "attacked_loss" not in logs
+
+
+def test_model_without_an_optimizer_is_attacked_alike():
+    x = np.random.default_rng(1).normal(size=(10, 4)).astype("float32")
+    found, inner = [], classifier()
+    for optimizer in (None, "sgd"):
+        model = made.AttackedModel(inner, 0.2)
+        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+        model.compile(optimizer, loss)
+        found.append(model.evaluate(x, np.arange(10) % 3, verbose=0))
+    np.testing.assert_allclose(*found, rtol=1e-5)
 
 
 def test_adversarial_loss_is_the_weighted_sum():
