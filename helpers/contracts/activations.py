@@ -9,7 +9,6 @@ from helpers.contracts.subject import (
     Broken,
     Subject,
     arrays_of,
-    difference,
     is_finite,
     number,
 )
@@ -20,6 +19,7 @@ class ActivationSubject(Subject):
 
     kind = "activation"
     page = "activations"
+    input_names = ("x",)
 
     def own_rules(self):
         yield keeps_the_shape
@@ -70,7 +70,7 @@ def treats_each_sample_alone(subject):
     together = subject.compute(component, tf.constant(x))
     for i in range(len(x)):
         alone = subject.compute(component, tf.constant(x[i : i + 1]))
-        if text := difference(together[i : i + 1], alone):
+        if text := subject.difference(together[i : i + 1], alone):
             raise Broken(
                 f"In a batch a sample becomes {text}, which it becomes alone.",
                 "Sum, average and normalize over the last axis (`axis=-1`), "
@@ -164,7 +164,7 @@ def works_in_mixed_float16(subject):
             f"Inputs in float16 give outputs in {seen.dtype.name}.",
             "Convert nothing to a fixed dtype: `ops.cast(limit, x.dtype)`.",
         )
-    if text := difference(arrays_of(seen), arrays_of(expected), 1e-2):
+    if text := subject.difference(arrays_of(seen), arrays_of(expected), 1e-2):
         raise Broken(
             f"In float16 it gives {text}.",
             "Keep numbers small enough for float16, which ends at 65504 and "

@@ -1,5 +1,7 @@
 """The rules that hold for components of every kind."""
 
+import contextlib
+import copy
 import inspect
 import json
 import types
@@ -7,19 +9,22 @@ import types
 import keras
 import tensorflow as tf
 
-from helpers.contracts.subject import (
-    Broken,
-    NotApplicable,
+from helpers.contracts import arguments
+from helpers.contracts.copies import (
     are_plain,
     arguments_of,
     attribute,
     by_its_name,
-    changed_attributes,
-    difference,
     equal,
-    is_finite,
+    lost_values,
     rebuilt,
     reloaded,
+    untouched,
+)
+from helpers.contracts.subject import (
+    Broken,
+    NotApplicable,
+    is_finite,
     tensors,
 )
 
@@ -47,13 +52,14 @@ def on_page(page):
 def rules_for(subject):
     """The rules that hold for a subject, in the order of the report."""
     yield can_be_called
+    if subject.repeats:
+        yield gives_the_same_twice
     if not subject.is_function:
         yield config_has_every_argument
+        yield leaves_the_given_config_alone
         yield is_rebuilt_from_its_config
     yield reloads_from_a_file
     yield from subject.own_rules()
-    if subject.repeats:
-        yield gives_the_same_twice
     if subject.runs_in_graphs:
         yield is_the_same_in_a_graph
         yield is_the_same_with_xla
@@ -85,16 +91,12 @@ def can_be_called(subject):
 
 def gives_the_same_twice(subject):
     """What differs from call to call cannot be compared, saved or debugged."""
-    for inputs in subject.examples:
-        component = subject.ready()
-        first = subject.compute(component, *tensors(inputs))
-        again = subject.compute(component, *tensors(inputs))
-        if seen := difference(again, first, 1e-6):
-            raise Broken(
-                f"The second call on the same inputs gave {seen}.",
-                "Take randomness and state out of the computation: no random "
-                "numbers, and no attribute that a call changes.",
-            )
+    if text := subject.instability:
+        raise Broken(
+            f"The second call on the same inputs gave {text}.",
+            "Take randomness and state out of the computation: no random "
+            "numbers, and no attribute that a call changes.",
+        )
 
 
 def equals_the_reference(subject):
@@ -102,7 +104,7 @@ def equals_the_reference(subject):
     for inputs in subject.examples:
         seen = subject.compute(subject.ready(), *tensors(inputs))
         expected = subject.compute(subject.reference(), *tensors(inputs))
-        if text := difference(seen, expected):
+        if text := subject.difference(seen, expected):
             raise Broken(
                 f"It gives {text}, which is what the reference gives.",
                 "Compare the formula with the one of the reference, and the "
@@ -120,22 +122,60 @@ def is_the_same_in_a_graph(subject):
 
 
 def is_the_same_with_xla(subject):
-    """Keras compiles models with XLA where it can, which knows fewer ops."""
+    """Keras compiles models with XLA where it can, which knows fewer ops.
+
+    It may also compute the gradient in another way.
+    """
     if not getattr(subject.component, "supports_jit", True):
         raise NotApplicable("`supports_jit` is False: XLA is not for it.")
-    return _compare_with_graph(subject, jit_compile=True)
+    _compare_with_graph(subject, jit_compile=True)
+    _compare_gradients_with_xla(subject)
 
 
 def _compare_with_graph(subject, jit_compile):
-    for inputs in subject.examples[:1] if jit_compile else subject.examples:
+    examples = subject.examples
+    if jit_compile:  # which takes long: one must do
+        examples = [examples[0]]
+    for inputs in examples:
         component = subject.ready()
         expected = subject.compute(component, *tensors(inputs))
         graph = subject.compiled(component, jit_compile)
-        if text := difference(graph(*tensors(inputs)), expected):
+        if text := subject.difference(graph(*tensors(inputs)), expected):
             raise Broken(
                 f"Compiled it gives {text}, which is what it gives eagerly.",
                 subject.graph_hint,
             )
+
+
+def _compare_gradients_with_xla(subject):
+    inputs = tensors(subject.examples[0])
+    places = subject.differentiable(inputs)
+    component = subject.ready()
+    outputs = tf.nest.flatten(subject.compute(component, *inputs))
+    if not places or not any(output.dtype.is_floating for output in outputs):
+        return
+
+    def gradients(*inputs):
+        moved = [inputs[place] for place in places]
+        with tf.GradientTape() as tape:
+            tape.watch(moved)
+            outputs = subject.compute(component, *inputs)
+            total = sum(
+                tf.reduce_sum(tf.square(output))
+                for output in tf.nest.flatten(outputs)
+                if output.dtype.is_floating
+            )
+        return tape.gradient(total, moved, unconnected_gradients="zero")
+
+    expected = gradients(*inputs)
+    compiled = tf.function(gradients, autograph=False, jit_compile=True)
+    if text := subject.difference(compiled(*inputs), expected, 1e-3):
+        raise Broken(
+            f"With XLA its gradient is {text}, which it is eagerly.",
+            "XLA computes both halves of `ops.where` with their gradients: "
+            "give the half that is not chosen harmless numbers, such as "
+            "`ops.sqrt(ops.where(x > 0, x, 1.0))`.",
+        )
 
 
 # --- Configs and files -------------------------------------------------------
@@ -145,8 +185,8 @@ def _compare_with_graph(subject, jit_compile):
 def config_has_every_argument(subject):
     """An argument that the config lacks is back at its default after loading.
 
-    Arguments of the base class are its own affair, and an optional argument
-    that is None may be left out.
+    What the base class puts there, such as the name, must be there as well. An
+    optional argument that is None may be left out.
     """
     component = subject.component
     config = component.get_config()
@@ -179,7 +219,26 @@ def config_has_every_argument(subject):
                 "Let `get_config` return `{**super().get_config(), "
                 f'"{name}": self.{name}}}`.',
             )
+    lost = [name for name in _kept_by_the_base(component) if name not in config]
+    if lost:
+        raise Broken(
+            f"{_listed(lost)} of the base class is not in the config.",
+            "Begin with what the base class returns: "
+            "`return {**super().get_config(), ...}`.",
+        )
     return f"The config has {_listed(config)}."
+
+
+def _kept_by_the_base(component):
+    """The name and the dtype, where Keras's base class puts them there."""
+    if isinstance(component, keras.Model):
+        return []  # it tells what it is made of instead
+    for base in arguments.BASES.values():
+        if isinstance(component, base):
+            with contextlib.suppress(Exception):
+                config = base.get_config(component)
+                return [name for name in ("name", "dtype") if name in config]
+    return []
 
 
 def _comes_back_by_itself(component, config, name):
@@ -192,27 +251,56 @@ def _comes_back_by_itself(component, config, name):
 
 
 @on_page("saving")
+def leaves_the_given_config_alone(subject):
+    """Whoever builds two objects from one config must get two equal ones."""
+    cls = type(subject.component)
+    own = getattr(cls.from_config, "__func__", cls.from_config)
+    if own.__module__.startswith("keras."):
+        raise NotApplicable("Its `from_config` is the one of Keras.")
+    config = subject.component.get_config()
+    before = copy.deepcopy(config)
+    with keras.saving.custom_object_scope(by_its_name(subject.component)):
+        cls.from_config(config)
+    gone = [key for key in before if key not in config]
+    if gone or json.dumps(config, default=repr) != json.dumps(
+        before, default=repr
+    ):
+        what = f"{_listed(gone)} is gone" if gone else "it has other values"
+        raise Broken(
+            f"After `from_config` the dictionary is another: {what}.",
+            "Begin `from_config` with `config = dict(config)`, and change "
+            "only that copy.",
+        )
+
+
+@on_page("saving")
 def is_rebuilt_from_its_config(subject):
     """Loading, copying and distributing all rebuild objects from configs."""
-    component = subject.fresh()
-    serialized = keras.saving.serialize_keras_object(component)
+    serialized = keras.saving.serialize_keras_object(subject.original())
     again = keras.saving.deserialize_keras_object(
         json.loads(json.dumps(serialized)),
-        custom_objects=by_its_name(component),
+        custom_objects=by_its_name(subject.component),
     )
-    lost = changed_attributes(subject.component, again)
-    for name, (value, other) in lost.items():
+    _refuse_lost_values(subject.original(), again, "in the rebuilt object")
+    with untouched(subject.original()) as given:
+        expected = subject.outputs(given)
+    if text := subject.difference(subject.outputs(again), expected):
         raise Broken(
-            f"{name} was {value!r} and is {other!r} in the rebuilt object.",
-            f'Let `get_config` return `"{name}": self.{name}`, and let '
-            f"`__init__` take it.",
-        )
-    expected, seen = subject.outputs(component), subject.outputs(again)
-    if text := difference(seen, expected):
-        raise Broken(
-            f"The rebuilt object gives {text}.",
+            f"The rebuilt object gives {text}, which the given one gives.",
             "Let `get_config` return every argument of `__init__` as it was "
-            "given.",
+            "given, also those of objects inside, each by its own "
+            "`get_config`.",
+        )
+
+
+def _refuse_lost_values(component, other, where):
+    for name, (value, theirs) in lost_values(component, other).items():
+        owner, _, argument = name.rpartition(".")
+        whose = f" of the class of `{owner}`" if owner else ""
+        raise Broken(
+            f"{name} was {value!r} and is {theirs!r} {where}.",
+            f"Let `get_config`{whose} return "
+            f'`"{argument}": self.{argument}`, and let `__init__` take it.',
         )
 
 
@@ -225,21 +313,20 @@ def reloads_from_a_file(subject):
     if subject.is_function:
         _the_file_finds_the_function(subject.component)
     inputs = subject.examples[0]
-    model = subject.model_with(subject.ready(), inputs)
-    expected = subject.outputs_of(model, inputs)
-    loaded = reloaded(model)
-    seen = subject.outputs_of(loaded, inputs)
-    before = subject.component_in(model)
-    after = subject.component_in(loaded)
-    if before is not None and not subject.is_function:
-        for name, values in changed_attributes(before, after).items():
-            raise Broken(
-                f"{name} was {values[0]!r} and is {values[1]!r} after loading.",
-                subject.file_hint,
-            )
-    if text := difference(seen, expected):
+    with untouched(subject.original()) as given:
+        model = subject.model_with(subject.prepare(given), inputs)
+        expected = subject.outputs_of(model, inputs)
+        loaded = reloaded(model)
+        seen = subject.outputs_of(loaded, inputs)
+        before = subject.component_in(model)
+        after = subject.component_in(loaded)
+        if before is not None and not subject.is_function:
+            _refuse_lost_values(before, after, "after loading")
+    if text := subject.difference(seen, expected):
         raise Broken(
-            f"After saving and loading it gives {text}.", subject.file_hint
+            f"After saving and loading it gives {text}, which the given one "
+            "gives.",
+            subject.file_hint,
         )
 
 

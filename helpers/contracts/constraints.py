@@ -4,7 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from helpers.contracts.subject import Broken, Subject, difference
+from helpers.contracts.subject import Broken, Subject
 
 
 class ConstraintSubject(Subject):
@@ -12,6 +12,7 @@ class ConstraintSubject(Subject):
 
     kind = "constraint"
     page = "regularizers"
+    input_names = ("weights",)
 
     def own_rules(self):
         yield keeps_shape_and_dtype
@@ -69,7 +70,7 @@ def is_the_same_when_applied_twice(subject):
         component = subject.fresh()
         once = subject.compute(component, tf.constant(kernel))
         twice = subject.compute(component, once)
-        if text := difference(twice, once, 1e-3):
+        if text := subject.difference(twice, once, 1e-3):
             raise Broken(
                 f"Applied again it gives {text}.",
                 "Change only what is not allowed: "
@@ -100,7 +101,7 @@ def holds_after_a_training_step(subject):
     model.train_on_batch(x, y)
     (trained,) = model.get_weights()
     allowed = subject.compute(subject.fresh(), tf.constant(trained))
-    if text := difference(trained, allowed, 1e-3):
+    if text := subject.difference(trained, allowed, 1e-3):
         raise Broken(
             f"After a training step a weight is {text}.",
             "Return the allowed weights from `__call__`; change nothing in "
@@ -118,7 +119,7 @@ def works_in_mixed_float16(subject):
             f"Weights in float16 become {seen.dtype.name}.",
             "Convert nothing to a fixed dtype: `ops.cast(limit, w.dtype)`.",
         )
-    if text := difference(seen, expected, 1e-2):
+    if text := subject.difference(seen, expected, 1e-2):
         raise Broken(
             f"For weights in float16 it gives {text}.",
             "Keep squares small enough for float16, which ends at 65504.",

@@ -4,16 +4,18 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from helpers.contracts.copies import (
+    arguments_of,
+    copy_of,
+    dtype_policy,
+    twin_of,
+)
 from helpers.contracts.subject import (
     Broken,
     NotApplicable,
     Subject,
-    arguments_of,
-    copy_of,
     difference,
-    dtype_policy,
     is_finite,
-    twin_of,
 )
 
 SHAPE = (4, 3)
@@ -24,6 +26,7 @@ class InitializerSubject(Subject):
 
     kind = "initializer"
     page = "activations"
+    input_names = ("shape",)
     repeats = False  # a new number at each call is what it is there for
     runs_in_graphs = False  # see is_the_same_in_graphs
     file_hint = "Return every argument, the seed too, in `get_config`."
@@ -51,8 +54,12 @@ class InitializerSubject(Subject):
             self.component, lambda arguments: {**arguments, "seed": seed}
         )
 
+    def original(self):
+        """Without a seed it could not be compared with another one."""
+        return self.fresh()
+
     def fresh(self):
-        """Without a seed of its own it would not compare with a copy."""
+        """With a seed, so that it gives the same as a copy."""
         if self.has_seed:
             config = self.component.get_config()
             if "seed" in config and config["seed"] is None:
@@ -132,7 +139,7 @@ def seeds_repeat(subject):
         first = subject.fresh()(SHAPE, dtype="float32")
         keras.utils.set_random_seed(3)
         again = subject.fresh()(SHAPE, dtype="float32")
-    if text := difference(again, first, 1e-6):
+    if text := subject.difference(again, first, 1e-6):
         raise Broken(
             f"The same seed gives {text} the second time.",
             "Pass the seed on: `keras.random.normal(shape, dtype=dtype, "
@@ -187,7 +194,7 @@ def is_the_same_in_graphs(subject):
         if jit_compile or not subject.has_seed:
             # XLA draws other numbers, and so does a graph without a seed.
             seen, eager = tf.zeros(seen.shape), tf.zeros(SHAPE)
-        if text := difference(seen, eager):
+        if text := subject.difference(seen, eager):
             raise Broken(
                 f"With {what} it gives {text}.",
                 "Use `keras.ops` and `keras.random` rather than NumPy.",

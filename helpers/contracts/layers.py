@@ -9,17 +9,20 @@ import numpy as np
 import tensorflow as tf
 
 from helpers.contracts import arguments, common
+from helpers.contracts.copies import (
+    by_its_name,
+    copy_of,
+    dtype_policy,
+    reloaded,
+)
 from helpers.contracts.subject import (
     Broken,
     NotApplicable,
     Subject,
     arrays_of,
-    by_its_name,
-    copy_of,
     difference,
-    dtype_policy,
     is_finite,
-    reloaded,
+    second_call,
     tensors,
 )
 
@@ -73,6 +76,10 @@ class LayerSubject(Subject):
 
     def precision_rules(self):
         yield follows_the_dtype_policy
+
+    @functools.cached_property
+    def instability(self):
+        return second_call(self)
 
     # ---- Inputs ----
 
@@ -136,29 +143,21 @@ class LayerSubject(Subject):
             return layer(*self.arranged(inputs))
         return layer(*self.arranged(inputs), training=training)
 
-    def ready(self):
-        """A built layer, whose weights are no round numbers any more."""
-        layer = self.fresh()
-        if self._examples is None:  # while we look for inputs
-            return layer
-        self.call(layer, tensors(self.examples[0]))
-        fill_weights(layer)
-        return layer
+    def prepare(self, component):
+        """Build it; its weights are no round numbers any more."""
+        if self._examples is not None:  # else we are looking for inputs
+            self.call(component, tensors(self.examples[0]))
+            fill_weights(component)
+        return component
 
     def compute(self, component, *inputs):
         return self.call(component, inputs)
 
     def outputs(self, component):
-        inputs = tensors(self.examples[0])
-        self.call(component, inputs)
-        fill_weights(component)
-        return self.call(component, inputs)
+        return self.call(self.prepare(component), tensors(self.examples[0]))
 
     def reference(self):
-        reference = copy_of(self.against)
-        self.call(reference, tensors(self.examples[0]))
-        fill_weights(reference)
-        return reference
+        return self.prepare(copy_of(self.against))
 
     def model_with(self, component, inputs):
         symbols = self.symbolic_inputs()
@@ -274,7 +273,7 @@ def takes_any_batch_size(subject):
                     "Keep the first axis, which is the batch: reduce over "
                     "`axis=-1`, reshape to `(-1, ...)`.",
                 )
-            if text := difference(some, whole[first:last], 1e-3):
+            if text := subject.difference(some, whole[first:last], 1e-3):
                 raise Broken(
                     f"In another batch the same samples give {text}.",
                     "Do not mix samples: no mean over `axis=0` without "
@@ -487,11 +486,7 @@ def _place_of(weight):
 
 def is_deterministic_without_training(subject):
     """Predictions must repeat: dropout and noise are for training only."""
-    layer = subject.ready()
-    inputs = tensors(subject.examples[0])
-    first = subject.call(layer, inputs)
-    again = subject.call(layer, inputs)
-    if text := difference(again, first, 1e-6):
+    if text := subject.instability:
         raise Broken(
             f"With training=False the second call gave {text}.",
             "Write `def call(self, inputs, training=False)`, and add "
@@ -521,7 +516,7 @@ def follows_the_dtype_policy(subject):
             "Let `add_weight` choose the dtype, which is "
             "`self.variable_dtype`.",
         )
-    if text := difference(arrays_of(seen), arrays_of(expected), 3e-2):
+    if text := subject.difference(arrays_of(seen), arrays_of(expected), 3e-2):
         raise Broken(
             f"Under mixed_float16 it gives {text}.",
             "Keep numbers small enough for float16, which ends at 65504 and "

@@ -6,12 +6,11 @@ import tensorflow as tf
 from keras import ops
 
 from helpers.contracts import arguments, slopes
+from helpers.contracts.copies import dtype_policy
 from helpers.contracts.subject import (
     Broken,
     NotApplicable,
     Subject,
-    difference,
-    dtype_policy,
     is_finite,
     number,
     tensors,
@@ -28,6 +27,7 @@ class LossSubject(Subject):
 
     kind = "loss"
     page = "losses"
+    input_names = ("y_true", "y_pred")
     file_hint = (
         "Return every argument in `get_config`; of a function a file keeps "
         "only the name."
@@ -89,6 +89,9 @@ class LossSubject(Subject):
         if values is None:
             return None
         return values, as_loss(component)(y_true, y_pred)
+
+    def differentiable(self, inputs):
+        return [1]  # the predictions
 
     def one_at_a_time(self, inputs):
         """The loss of each sample, as if it were alone in the world."""
@@ -172,7 +175,7 @@ def treats_each_sample_alone(subject):
             subject.values(component, y_true[i : i + 1], y_pred[i : i + 1])[0]
             for i in range(len(y_pred))
         ]
-        if text := difference(together, ops.stack(alone)):
+        if text := subject.difference(together, ops.stack(alone)):
             raise Broken(
                 f"In a batch a sample has a loss of {text}, which it has "
                 "alone.",
@@ -189,7 +192,7 @@ def weights_each_sample(subject):
         weights = np.linspace(0, 2, len(inputs[0])).astype("float32")
         seen = component(*inputs, sample_weight=weights)
         expected = (weights * subject.one_at_a_time(inputs)).sum()
-        if text := difference(ops.sum(seen), expected):
+        if text := subject.difference(ops.sum(seen), expected):
             raise Broken(
                 f"The weighted sum is {text} by hand.",
                 "Return one value per sample from `call` and leave the weights "
@@ -223,7 +226,7 @@ def reduces_as_it_says(subject):
             )
         if reduction == "none" and len(seen.shape) > 1:
             seen = ops.sum(seen, axis=tuple(range(1, len(seen.shape))))
-        if text := difference(seen, expected):
+        if text := subject.difference(seen, expected):
             raise Broken(
                 f'With reduction="{reduction}" it gives {text} by hand.',
                 "Write `call`, which returns one value per sample, and leave "
@@ -355,7 +358,7 @@ def pairs_each_target_with_its_prediction(subject):
             "Give the targets the missing axis first: "
             "`y_true = ops.reshape(y_true, ops.shape(y_pred))`.",
         )
-    if text := difference(ops.sum(seen), ops.sum(expected)):
+    if text := subject.difference(ops.sum(seen), ops.sum(expected)):
         raise Broken(
             f"With targets (5,) for (5, 1) the sum is {text}: every target "
             "met every prediction.",
@@ -374,7 +377,7 @@ def works_in_mixed_float16(subject):
         model = keras.Model(inputs, scale(inputs))
         model.compile("sgd", loss=subject.fresh(), run_eagerly=True)
         seen = model.test_on_batch(y_pred, y_true)
-    if text := difference(seen, ops.mean(expected), 2e-2):
+    if text := subject.difference(seen, ops.mean(expected), 2e-2):
         raise Broken(
             f"With predictions in float16 it gives {text}.",
             "Convert both first: `y_true = ops.cast(y_true, y_pred.dtype)`.",

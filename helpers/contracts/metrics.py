@@ -9,12 +9,12 @@ import tensorflow as tf
 from keras import ops
 
 from helpers.contracts import arguments
+from helpers.contracts.copies import copy_of
 from helpers.contracts.losses import identity
 from helpers.contracts.subject import (
     Broken,
     NotApplicable,
     Subject,
-    copy_of,
     difference,
     tensors,
 )
@@ -37,6 +37,7 @@ class MetricSubject(Subject):
 
     kind = "metric"
     page = "metrics"
+    input_names = ("y_true", "y_pred")
 
     def __init__(self, component, against=None, y_true=None, y_pred=None):
         super().__init__(component, against)
@@ -123,6 +124,9 @@ class MetricSubject(Subject):
             return copy_of(self.against)
         return keras.metrics.MeanMetricWrapper(self.against)
 
+    def differentiable(self, inputs):
+        return []
+
     def model_with(self, component, inputs):
         if not self.takes_targets:
             raise NotApplicable("It takes no targets, so no model can hold it.")
@@ -175,7 +179,9 @@ def is_the_same_in_any_batching(subject):
         whole = _fed(subject.fresh(), inputs, (0, samples))
         for split in SPLITS:
             split = sorted({min(place, samples) for place in split})
-            if text := difference(_fed(subject.fresh(), inputs, split), whole):
+            if text := subject.difference(
+                _fed(subject.fresh(), inputs, split), whole
+            ):
                 sizes = [str(n) for n in np.diff(split)]
                 raise Broken(
                     f"In batches of {', '.join(sizes)} it gives {text} for all "
@@ -184,7 +190,7 @@ def is_the_same_in_any_batching(subject):
                 )
         backwards = [part[::-1] for part in inputs]
         seen = _fed(subject.fresh(), backwards, (0, samples // 3, samples))
-        if text := difference(seen, whole):
+        if text := subject.difference(seen, whole):
             raise Broken(f"In reversed order it gives {text}.", SUMS_IN_WEIGHTS)
     return "The same at once, in batches and in reversed order."
 
@@ -208,7 +214,7 @@ def reset_clears_everything(subject):
             )
         for metric in (fresh, used):
             metric.update_state(*second)
-        if text := difference(used.result(), fresh.result()):
+        if text := subject.difference(used.result(), fresh.result()):
             raise Broken(
                 f"After `reset_state` and a new batch it gives {text}.",
                 "Keep all state in weights, which `reset_state` sets to zero. "
@@ -230,7 +236,7 @@ def keeps_state_in_weights(subject):
         other.update_state(*_part(inputs, half, half + 2))
     for there, here in zip(other.variables, metric.variables, strict=True):
         there.assign(here)
-    if text := difference(other.result(), metric.result()):
+    if text := subject.difference(other.result(), metric.result()):
         raise Broken(
             f"Another one with the same weights gives {text}: some of the "
             "state is not in weights.",
@@ -238,7 +244,7 @@ def keeps_state_in_weights(subject):
         )
     for each in (metric, other):
         each.update_state(*_part(inputs, half, None))
-    if text := difference(other.result(), metric.result()):
+    if text := subject.difference(other.result(), metric.result()):
         raise Broken(
             f"Another one that goes on from the same weights gives {text}.",
             STATE_IN_WEIGHTS,
@@ -255,7 +261,7 @@ def counts_in_a_graph(subject):
     for part in (_part(inputs, 0, half), _part(inputs, half, 2 * half)):
         update(*tensors(part))
         eager.update_state(*part)
-    if text := difference(metric.result(), eager.result()):
+    if text := subject.difference(metric.result(), eager.result()):
         raise Broken(
             f"After two batches in a graph it gives {text}.", STATE_IN_WEIGHTS
         )
@@ -274,7 +280,7 @@ def two_halves_merge(subject):
                 here.assign((here + there) / 2)
             elif here.aggregation in ("sum", None):
                 here.assign(here + there)
-        if text := difference(one.result(), both.result()):
+        if text := subject.difference(one.result(), both.result()):
             raise Broken(
                 f"Two halves with their weights added give {text}.",
                 SUMS_IN_WEIGHTS,
@@ -300,7 +306,7 @@ def honours_sample_weight(subject):
             by_hand, metric = subject.fresh(), subject.fresh()
             by_hand.update_state(*[part[chosen] for part in inputs])
             metric.update_state(*inputs, sample_weight=weights)
-            if text := difference(metric.result(), by_hand.result()):
+            if text := subject.difference(metric.result(), by_hand.result()):
                 instead = "left out" if what.endswith("0") else "repeated"
                 raise Broken(
                     f"{what} give {text}, the value with these samples "
@@ -348,7 +354,7 @@ def works_in_fit_and_evaluate(subject):
             ("In the first epoch of `fit`", epochs[name][0]),
             ("In the second epoch of `fit`", epochs[name][1]),
         ):
-            if text := difference(seen, value):
+            if text := subject.difference(seen, value):
                 raise Broken(
                     f"{what} it gives {text} by hand.", SUMS_IN_WEIGHTS
                 )
@@ -361,7 +367,7 @@ def works_in_mixed_float16(subject):
     expected = subject.compute(subject.fresh(), *tensors(inputs))
     rounded = (*inputs[:-1], np.asarray(inputs[-1]).astype("float16"))
     seen = subject.compute(subject.fresh(), *tensors(rounded))
-    if text := difference(seen, expected, 2e-2):
+    if text := subject.difference(seen, expected, 2e-2):
         raise Broken(
             f"With predictions in float16 it gives {text}.",
             "Convert both first: `y_pred = ops.cast(y_pred, self.dtype)`.",

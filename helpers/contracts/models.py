@@ -5,14 +5,9 @@ import numpy as np
 import tensorflow as tf
 
 from helpers.contracts import arguments, layers
+from helpers.contracts.copies import is_functional
 from helpers.contracts.layers import LayerSubject
-from helpers.contracts.subject import (
-    Broken,
-    difference,
-    is_finite,
-    is_functional,
-    tensors,
-)
+from helpers.contracts.subject import Broken, difference, is_finite, tensors
 
 
 class ModelSubject(LayerSubject):
@@ -100,7 +95,7 @@ def predicts_what_it_computes(subject):
     expected = subject.call(model, tensors(inputs))
     x = inputs[0] if len(inputs) == 1 else list(inputs)
     seen = model.predict(x, batch_size=3, verbose=0)
-    if text := difference(seen, expected):
+    if text := subject.difference(seen, expected):
         raise Broken(
             f"`predict` gives {text}, which is what a call gives.",
             "Use `training` only where training differs, and no state that "
@@ -117,7 +112,7 @@ def works_in_mixed_float16(subject):
             "Under mixed_float16 it gives NaN or infinity.",
             "Keep numbers small enough for float16, which ends at 65504.",
         )
-    if text := difference(seen, expected, 3e-2):
+    if text := subject.difference(seen, expected, 3e-2):
         raise Broken(
             f"Under mixed_float16 it gives {text}.",
             "Keep numbers small enough for float16, which ends at 65504 and "

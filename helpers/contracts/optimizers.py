@@ -5,15 +5,12 @@ import numpy as np
 import tensorflow as tf
 
 from helpers.contracts import common
+from helpers.contracts.copies import by_its_name, copy_of, rebuilt, reloaded
 from helpers.contracts.subject import (
     Broken,
     NotApplicable,
     Subject,
-    by_its_name,
-    copy_of,
     difference,
-    rebuilt,
-    reloaded,
     tensors,
 )
 
@@ -25,6 +22,7 @@ class OptimizerSubject(Subject):
 
     kind = "optimizer"
     page = "optimizers"
+    input_names = ("kernel", "bias", "kernel_gradients", "bias_gradients")
     repeats = False  # each step begins where the last one ended
     graph_hint = (
         "Keep what changes in variables made in `build`: a Python attribute is "
@@ -94,6 +92,9 @@ class OptimizerSubject(Subject):
         """The learning rate of the first step."""
         return float(self.fresh().learning_rate)
 
+    def differentiable(self, inputs):
+        return []
+
     def model_with(self, component, inputs):
         model = keras.Sequential(
             [
@@ -142,7 +143,7 @@ def resumes_from_a_file(subject):
             f"In the state of the loaded optimizer there is {kept}.",
             "Make the state in `build`, in an order that does not change.",
         )
-    if text := difference(go_on(loaded), go_on(model), 1e-5):
+    if text := subject.difference(go_on(loaded), go_on(model), 1e-5):
         raise Broken(
             f"The training that goes on after loading ends with {text}.",
             "Make all state in `build` with "
@@ -163,7 +164,7 @@ def keeps_a_state_for_each_variable(subject):
         subject.compute(subject.fresh(), inputs[i], inputs[half + i])[0]
         for i in range(half)
     ]
-    if text := difference(together, alone):
+    if text := subject.difference(together, alone):
         raise Broken(
             f"Trained together, variables come to {text}, which is what they "
             "come to alone.",
@@ -220,7 +221,7 @@ def takes_the_options_of_the_base_class(subject):
     seen = subject.compute(
         subject.edited(clipvalue=limit, **options), *weights, kernel, bias
     )
-    if text := difference(seen, expected):
+    if text := subject.difference(seen, expected):
         raise Broken(
             f"With clipvalue={limit} a weight is {text}.",
             "Pass `**kwargs` to `super().__init__`, and write `update_step`; "
@@ -234,7 +235,7 @@ def takes_variables_in_float64(subject):
     expected = subject.compute(subject.fresh(), *inputs)
     precise = [tf.cast(array, "float64") for array in inputs]
     seen = subject.compute(subject.fresh(), *precise)
-    if text := difference(seen, expected, 1e-3):
+    if text := subject.difference(seen, expected, 1e-3):
         raise Broken(
             f"In float64 a weight comes to {text}.",
             "Cast numbers to the dtype of the variable: "

@@ -8,7 +8,6 @@ from helpers.contracts import slopes
 from helpers.contracts.subject import (
     Broken,
     Subject,
-    difference,
     is_finite,
     number,
 )
@@ -19,6 +18,7 @@ class RegularizerSubject(Subject):
 
     kind = "regularizer"
     page = "regularizers"
+    input_names = ("weights",)
 
     def own_rules(self):
         yield gives_one_number
@@ -141,7 +141,7 @@ def is_counted_in_training(subject):
     x = np.zeros((2, kernel.shape[0]), "float32")
     logs = model.train_on_batch(x, np.zeros((2, kernel.shape[1]), "float32"))
     penalty = subject.compute(subject.fresh(), tf.constant(kernel))
-    if text := difference(logs, tf.reduce_sum(penalty)):
+    if text := subject.difference(logs, tf.reduce_sum(penalty)):
         raise Broken(
             f"A model without any other loss reports {text}.",
             "Return the penalty as one number, and change nothing else.",
@@ -166,7 +166,7 @@ def works_in_mixed_float16(subject):
                 "Convert nothing to a fixed dtype: "
                 "`ops.cast(self.factor, weights.dtype)`.",
             )
-        if text := difference(seen, expected, 1e-2):
+        if text := subject.difference(seen, expected, 1e-2):
             raise Broken(
                 f"For weights in {dtype} it gives {text}.",
                 "Compute with the weights as they are, without NumPy.",

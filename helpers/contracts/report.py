@@ -26,6 +26,7 @@ class Result:
         status: `"passed"`, `"failed"` or `"skipped"`.
         message: What was seen, with numbers; of a skipped rule, why.
         hint: What to change; empty unless the rule failed.
+        inputs: What the rule tried when it failed, in words.
         page: Name of the chapter that explains the rule, such as `"saving"`.
     """
 
@@ -33,6 +34,7 @@ class Result:
     status: str
     message: str = ""
     hint: str = ""
+    inputs: str = ""
     page: str = ""
 
 
@@ -44,6 +46,7 @@ class Report:
     Args:
         component: Name of the component, for the verdict.
         results: List of `Result`, in the order of the rules.
+        cannot_know: What no rule of this kind finds out, in one sentence.
 
     Example:
         >>> report = check_loss(keras.losses.Huber())
@@ -51,9 +54,10 @@ class Report:
         True
     """
 
-    def __init__(self, component, results):
+    def __init__(self, component, results, cannot_know=""):
         self.component = component
         self.results = list(results)
+        self.cannot_know = cannot_know
 
     @property
     def ok(self):
@@ -104,6 +108,8 @@ class Report:
         parts += _as_list(
             "passed", [r.name for r in self._with_status("passed")]
         )
+        if self.cannot_know:
+            parts += textwrap.wrap(f"Not known: {self.cannot_know}", WIDTH)
         return "\n".join(parts)
 
     def _repr_html_(self):
@@ -126,6 +132,9 @@ class Report:
                     _as_table(title, results),
                     "</details>",
                 ]
+        if self.cannot_know:
+            note = _as_prose(self.cannot_know)
+            parts.append(f'<p class="unknown">Not known: {note}</p>')
         parts.append("</div>")
         return "\n".join(parts)
 
@@ -154,6 +163,8 @@ def _as_text(result):
     """A failed result in lines of at most 80 columns."""
     lines = [f"FAILED   {result.name}"]
     texts = [result.message, f"Fix: {result.hint}"]
+    if result.inputs:
+        texts.insert(1, f"Tried with {result.inputs}.")
     if result.page:
         texts.append(f"See book/{result.page}.html")
     for text in filter(None, texts):
@@ -173,6 +184,8 @@ def _as_table(caption, results):
 
 def _as_row(result):
     seen = f"<p>{_as_prose(result.message)}</p>" if result.message else ""
+    if result.inputs:
+        seen += f'<p class="inputs">Tried with {_as_prose(result.inputs)}.</p>'
     if result.hint:
         seen += f"<p><b>Fix:</b> {_as_prose(result.hint)}</p>"
         if result.page:

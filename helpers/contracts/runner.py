@@ -70,7 +70,7 @@ def run(subject, skip=None):
                 results.append(_run_one(rule, subject, worker, skip, results))
         finally:
             worker.stop()
-    return Report(subject.name, results)
+    return Report(subject.name, results, subject.cannot_know)
 
 
 def _run_one(rule, subject, worker, skip, results):
@@ -85,8 +85,7 @@ def _run_one(rule, subject, worker, skip, results):
     if FIRST in failed and name not in RUN_IN_ANY_CASE:
         because = f"Not run, because {FIRST} failed."
         return Result(name, "skipped", because, page=page)
-    status, message, hint = worker.run(rule)
-    return Result(name, status, message, hint, page)
+    return Result(name, *worker.run(rule), page=page)
 
 
 def _checked_skip(skip, names):
@@ -125,7 +124,7 @@ class _Worker:
         self.thread.start()
 
     def run(self, rule):
-        """Return status, message and hint, within the limits of time."""
+        """Return status, message, hint and inputs, in the limits of time."""
         computing_ends = time.process_time() + COMPUTING_LIMIT
         waiting_ends = time.monotonic() + WAITING_LIMIT
         self.rules.put(rule)
@@ -149,6 +148,7 @@ class _Worker:
             f"It had not ended after {how_long} seconds{where}.",
             "Look for a loop that never ends, such as `while True`, or "
             "for a `while` whose condition is never false.",
+            "",
         )
 
     def stop(self):
@@ -199,16 +199,27 @@ def _answer(rule, subject):
     """Run one rule; whatever it raises becomes an answer."""
     random.seed(SEED)
     np.random.seed(SEED)
+    subject.tried = None
     try:
-        return "passed", rule(subject) or "", ""
+        return "passed", rule(subject) or "", "", ""
     except Broken as broken:
-        return "failed", broken.message, broken.hint
+        inputs = subject.tried if broken.inputs is None else broken.inputs
+        return "failed", broken.message, broken.hint, _tried(subject, inputs)
     except NotApplicable as reason:
-        return "skipped", str(reason), ""
+        return "skipped", str(reason), "", ""
     except Stop:
         raise
     except BaseException as error:  # SystemExit too: a component may call it
-        return "failed", f"It raised {describe(error)}", hint_for(error)
+        return (
+            "failed",
+            f"It raised {describe(error)}",
+            hint_for(error),
+            _tried(subject, subject.tried),
+        )
+
+
+def _tried(subject, inputs):
+    return subject.describe(inputs) if inputs else ""
 
 
 @contextlib.contextmanager

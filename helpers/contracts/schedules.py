@@ -7,7 +7,6 @@ import tensorflow as tf
 from helpers.contracts.subject import (
     Broken,
     Subject,
-    difference,
     number,
 )
 
@@ -19,6 +18,7 @@ class ScheduleSubject(Subject):
 
     kind = "schedule"
     page = "optimizers"
+    input_names = ("step",)
     takes_functions = False
 
     def own_rules(self):
@@ -91,7 +91,7 @@ def is_followed_in_training(subject):
         float(subject.compute(subject.fresh(), tf.constant(step)))
         for step in range(5)
     ]
-    if text := difference(moved, expected, 1e-3):
+    if text := subject.difference(moved, expected, 1e-3):
         raise Broken(
             f"In training a step is {text}.",
             "Compute from the `step` that `__call__` is given; count nothing "

@@ -1,24 +1,18 @@
 """A component with all that rules need to know of it.
 
-`Subject` is what a rule is given; each kind of component extends it. Below are
-the means of all rules: what they raise, how they compare numbers, and how they
-copy a component without touching it.
+`Subject` is what a rule is given; each kind of component extends it. Above it
+is what rules raise, below it how they compare numbers.
 """
 
-import contextlib
-import copy
 import functools
-import inspect
-import math
-import tempfile
 import time
-from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
 
 from helpers.contracts import arguments
+from helpers.contracts.copies import twin_of
 
 
 class Broken(Exception):
@@ -27,12 +21,15 @@ class Broken(Exception):
     Args:
         message: What was seen, with numbers.
         hint: What to change, in one sentence with the code to write.
+        inputs: Tuple of the arrays that showed it, where those were not the
+            examples of the subject; empty where the message tells all.
     """
 
-    def __init__(self, message, hint):
+    def __init__(self, message, hint, inputs=None):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.inputs = inputs
 
 
 class NotApplicable(Exception):
@@ -60,6 +57,7 @@ class Subject:
     - `own_rules()` and `precision_rules()`: the rules of the kind, in the
       order of the report (see `common.rules_for`);
     - `candidates()`: inputs to try, as tuples of arrays;
+    - `input_names`, what the report calls them;
     - `compute(component, *inputs)`: tensors in, tensors out;
     - `model_with(component, inputs)`: a model that holds it;
       `outputs_of(model, inputs)`: numbers that depend on it, and
@@ -72,6 +70,9 @@ class Subject:
 
     kind = None
     page = None
+    input_names = ("inputs",)
+    # What no rule can find out, for the report.
+    cannot_know = ""
     # Whether a function will do, or only an object of Keras's base class.
     takes_functions = True
     # Whether a second call must repeat the first, and whether graphs may be
@@ -93,6 +94,7 @@ class Subject:
         self.component = component
         self.against = against
         self.name = name_of(component)
+        self.tried = None  # the example that a rule took last
         self._examples = None
 
     def check_argument(self, name, value):
@@ -123,9 +125,17 @@ class Subject:
         """A copy with the same arguments; of a function, the function."""
         return twin_of(self.component)
 
+    def original(self):
+        """The object that its copies are compared with."""
+        return self.component
+
+    def prepare(self, component):
+        """Make one ready to compute with: of layers, fill the weights."""
+        return component
+
     def ready(self):
-        """One that can be computed with; of layers, with weights filled."""
-        return self.fresh()
+        """A copy that can be computed with."""
+        return self.prepare(self.fresh())
 
     def reference(self):
         """The component to compare with, ready likewise."""
@@ -133,7 +143,19 @@ class Subject:
 
     def outputs(self, component):
         """What it gives for all inputs that are tried."""
-        return [self.compute(component, *tensors(e)) for e in self.examples]
+        # `identity` reads variables, which are returned before they change
+        return tf.nest.map_structure(
+            tf.identity,
+            [self.compute(component, *tensors(e)) for e in self.examples],
+        )
+
+    def differentiable(self, inputs):
+        """The places of the inputs that gradients are taken for."""
+        return [
+            place
+            for place, value in enumerate(inputs)
+            if value.dtype.is_floating
+        ]
 
     def compiled(self, component, jit_compile):
         """`compute` with this component as a function in a graph."""
@@ -142,6 +164,41 @@ class Subject:
             autograph=False,  # as in Keras
             jit_compile=jit_compile,
         )
+
+    @functools.cached_property
+    def instability(self):
+        """How a second call on the same inputs differs; None if it repeats."""
+        return second_call(self) if self.repeats else None
+
+    def must_repeat(self):
+        """Raise unless calls repeat: else there is nothing to compare with.
+
+        Raises:
+            NotApplicable: If the same inputs give other numbers each time.
+        """
+        if self.instability:
+            raise NotApplicable(
+                "Its numbers change from call to call, so that they cannot be "
+                "compared: make them repeat first."
+            )
+
+    def difference(self, seen, expected, tolerance=1e-4):
+        """Say where two outputs differ most; None where they are equal.
+
+        See `difference`. Raises `NotApplicable` if they differ because the
+        component is random.
+        """
+        text = difference(seen, expected, tolerance)
+        if text:
+            self.must_repeat()
+        return text
+
+    def describe(self, inputs):
+        """Inputs in words: name, kind, shape and the first few numbers."""
+        names = self.input_names
+        if len(names) != len(inputs):
+            names = [f"{names[0]}[{place}]" for place in range(len(inputs))]
+        return "; ".join(map(_described, names, inputs))
 
     @property
     def examples(self):
@@ -152,12 +209,13 @@ class Subject:
                 none.
         """
         if self._examples is None:
-            self._examples = self.find_examples()
+            self._examples = _Examples(self.find_examples(), self)
         return self._examples
 
     def find_examples(self):
         accepted, not_finite, first_error = [], [], None
         for inputs in self.candidates():
+            self.tried = self.tried or inputs
             try:
                 values = self.compute(self.ready(), *tensors(inputs))
             except Stop:
@@ -172,6 +230,34 @@ class Subject:
         if not accepted and not not_finite:
             raise first_error
         return accepted or not_finite
+
+
+class _Examples(list):
+    """Inputs; a subject remembers which of them a rule took last."""
+
+    def __init__(self, inputs, subject):
+        super().__init__(inputs)
+        self.subject = subject
+
+    def __iter__(self):
+        for inputs in super().__iter__():
+            self.subject.tried = inputs
+            yield inputs
+
+    def __getitem__(self, place):
+        self.subject.tried = super().__getitem__(place)
+        return self.subject.tried
+
+
+def second_call(subject):
+    """How a second call on the same inputs differs; None if it repeats."""
+    for inputs in subject.examples:
+        component = subject.ready()
+        first = subject.compute(component, *tensors(inputs))
+        again = subject.compute(component, *tensors(inputs))
+        if text := difference(again, first, 1e-6):
+            return text
+    return None
 
 
 def name_of(component):
@@ -247,158 +333,17 @@ def number(value):
     return f"{value:.0f}" if "e+0" in text and abs(value) < 1e7 else text
 
 
-# --- Copies and configs ------------------------------------------------------
-
-
-def arguments_of(component):
-    """The names of what `__init__` takes, without those of a base class."""
-    parameters = inspect.signature(type(component).__init__).parameters
-    return [
-        parameter.name
-        for parameter in list(parameters.values())[1:]
-        if parameter.kind
-        not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+def _described(name, array):
+    """`y_pred: float32 of shape (6, 3), begins with 0.41, 0.32, 0.27`."""
+    array = np.asarray(array)
+    few = [
+        number(value) if array.dtype.kind == "f" else str(value)
+        for value in array.flat[:3]
     ]
-
-
-def attribute(component, name, default=None):
-    """What a component keeps of an argument, or the default."""
-    for place in (name, f"_{name}"):
-        with contextlib.suppress(Exception):
-            return getattr(component, place)
-    return default
-
-
-def twin_of(component):
-    """A copy of an object that keeps no weights, attribute by attribute."""
-    if not hasattr(component, "get_config"):
-        return component
-    twin = object.__new__(type(component))
-    for name, value in vars(component).items():
-        if isinstance(value, (list, dict, set)):
-            with contextlib.suppress(Exception):
-                value = copy.deepcopy(value)
-        twin.__dict__[name] = value
-    return twin
-
-
-def copy_of(component, edit=dict):
-    """A fresh metric, layer or model with the same arguments and own weights.
-
-    The config says the arguments. What it forgets is looked up where Keras
-    keeps the arguments of layers, or is the attribute of the same name, so
-    that a broken config is noticed by the rules about configs and by no
-    other. If nothing helps, the component itself is the answer. `edit` is a
-    function that returns other arguments for those that are found.
-    """
-    config, kept = {}, {}
-    with contextlib.suppress(Exception):
-        config = component.get_config()
-    nothing = object()
-    for name in arguments_of(component):
-        value = attribute(component, name, nothing)
-        if value is not nothing:
-            kept[name] = value
-    if not isinstance(component, keras.Model):  # which records defaults only
-        with contextlib.suppress(Exception):
-            kept.update(component._auto_config.config)
-    with contextlib.suppress(Exception):
-        again = rebuilt(component, edit(config))
-        if not changed_attributes(component, again):
-            return again
-    for given in ({**kept, **config}, kept):
-        with contextlib.suppress(Exception):
-            return rebuilt(component, edit(given))
-        with contextlib.suppress(Exception):
-            return type(component)(**edit(given))
-    return component
-
-
-def changed_attributes(component, other):
-    """Names, with both values, of public attributes that are not the same."""
-    config = {}
-    with contextlib.suppress(Exception):
-        config = component.get_config()
-    changed = {}
-    for name, value in vars(component).items():
-        if name.startswith("_") or config.get(name, value) is None:
-            continue
-        if name in ("name", "built", "autocast", "supports_jit"):
-            continue
-        theirs = attribute(other, name)
-        comparable = are_plain(value) and (theirs is None or are_plain(theirs))
-        if comparable and not equal(value, theirs):
-            changed[name] = (value, theirs)
-    return changed
-
-
-def are_plain(*values):
-    """Whether values are numbers, texts or lists of them."""
-    plain = (bool, int, float, str)
-    return all(
-        isinstance(value, plain)
-        or (
-            isinstance(value, (list, tuple))
-            and all(isinstance(item, plain) for item in value)
-        )
-        for value in values
+    if array.ndim == 0:
+        return f"{name}: {few[0]}"
+    begins = "" if array.size <= len(few) else "begins with "
+    return (
+        f"{name}: {array.dtype.name} of shape {array.shape}, "
+        f"{begins}{', '.join(few)}"
     )
-
-
-def equal(one, other):
-    """Whether plain values are the same, up to rounding."""
-    if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
-        return len(one) == len(other) and all(map(equal, one, other))
-    if isinstance(one, (int, float)) and isinstance(other, (int, float)):
-        return math.isclose(one, other, rel_tol=1e-6)
-    kinds = [
-        next(
-            kind for kind in (str, (list, tuple), object) if isinstance(x, kind)
-        )
-        for x in (one, other)
-    ]
-    if kinds[0] != kinds[1] and other is not None:
-        return True  # turned into something else, which is allowed
-    return one == other
-
-
-def is_functional(component):
-    """Whether Keras itself keeps the layers of a model in its config."""
-    from_keras = type(component).get_config.__module__
-    return isinstance(component, keras.Model) and from_keras.startswith(
-        ("keras.src.models.functional", "keras.src.models.sequential")
-    )
-
-
-def rebuilt(component, config):
-    """What Keras makes of a config, registered or not."""
-    config = dict(config)  # some `from_config` take things out
-    with contextlib.suppress(Exception):
-        config = copy.deepcopy(config)
-    with keras.saving.custom_object_scope(by_its_name(component)):
-        return type(component).from_config(config)
-
-
-def by_its_name(component):
-    """The class of a component as `custom_objects`, registered or not."""
-    cls = type(component)
-    return {cls.__name__: cls}
-
-
-def reloaded(model, custom_objects=None):
-    """A model, saved to a file and loaded from it."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.keras"
-        model.save(path)
-        return keras.models.load_model(path, custom_objects=custom_objects)
-
-
-@contextlib.contextmanager
-def dtype_policy(name):
-    """Make and call layers under a dtype policy, such as `mixed_float16`."""
-    before = keras.config.dtype_policy()
-    keras.config.set_dtype_policy(name)
-    try:
-        yield
-    finally:
-        keras.config.set_dtype_policy(before)

@@ -15,10 +15,15 @@ from helpers.contracts import Report, Result
 from tests.contracts.broken.losses import GivesOneNumber
 
 FAILED = Result(
-    "a_rule", "failed", "3 < 4 & <b>5</b>.", "Write `x > y`.", "saving"
+    "a_rule",
+    "failed",
+    "3 < 4 & <b>5</b>.",
+    "Write `x > y`.",
+    "x: float32 of shape (2,)",
+    "saving",
 )
-PASSED = Result("another", "passed", "5 values.", "", "losses")
-SKIPPED = Result("third", "skipped", "No need.", "", "losses")
+PASSED = Result("another", "passed", "5 values.", page="losses")
+SKIPPED = Result("third", "skipped", "No need.", page="losses")
 
 
 # --- As an object ------------------------------------------------------------
@@ -119,7 +124,7 @@ def test_chapter_is_named_where_there_is_no_book(tmp_path):
     shutil.copytree(Path(helpers.__file__).parent, tmp_path / "helpers")
     code = (
         "from helpers.contracts import Report, Result;"
-        "failed = Result('a', 'failed', 'No.', 'Do.', 'saving');"
+        "failed = Result('a', 'failed', 'No.', 'Do.', page='saving');"
         "report = Report('Huber', [failed]);"
         "print(report, report._repr_html_())"
     )

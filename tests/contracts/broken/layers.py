@@ -259,14 +259,7 @@ class ForgetsSuper(keras.layers.Layer):
         return inputs
 
 
-@broken(
-    "layer",
-    "is_the_same_in_a_graph",
-    "reloads_from_a_file",
-    "takes_any_batch_size",
-    "is_deterministic_without_training",
-    "is_the_same_with_xla",
-)
+@broken("layer", "is_deterministic_without_training")
 class RemembersCalls(Linear):
     """A Python number that grows."""
 

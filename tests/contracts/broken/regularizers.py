@@ -97,3 +97,12 @@ class AsksForTheElements(SumOfSquares):
     def __call__(self, weights):
         elements = weights.get_shape().num_elements()
         return super().__call__(weights) / elements
+
+
+@broken("regularizer", "leaves_the_given_config_alone")
+class EmptiesTheConfig(SumOfSquares):
+    """Right once: the second object from the same config has defaults."""
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(config.pop("factor", 0.1))
