@@ -30,6 +30,8 @@ def check_component(kind, argument, value):
         TypeError: If it is something else, or belongs to another check.
     """
     _refuse_class(argument, value)
+    if kind == "activation" and _is_plain_layer(value):
+        return  # a layer may serve as one
     for other, base in BASES.items():
         if other != kind and isinstance(value, base):
             instead = "model" if isinstance(value, keras.Model) else other
@@ -43,6 +45,12 @@ def check_component(kind, argument, value):
             f"`{argument}` must be a {kind} object or a function. "
             f"Received: {value!r}"
         )
+
+
+def _is_plain_layer(value):
+    return isinstance(value, keras.layers.Layer) and not isinstance(
+        value, keras.Model
+    )
 
 
 def check_instance(kind, argument, value):

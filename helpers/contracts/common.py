@@ -17,13 +17,16 @@ from helpers.contracts.copies import (
     by_its_name,
     equal,
     lost_values,
+    numbers_of,
     rebuilt,
     reloaded,
     untouched,
+    with_number,
 )
 from helpers.contracts.subject import (
     Broken,
     NotApplicable,
+    difference,
     is_finite,
     tensors,
 )
@@ -60,6 +63,8 @@ def rules_for(subject):
         yield is_rebuilt_from_its_config
     yield reloads_from_a_file
     yield from subject.own_rules()
+    if subject.shows_its_numbers and numbers_of(subject.component):
+        yield uses_every_number
     if subject.runs_in_graphs:
         yield is_the_same_in_a_graph
         yield is_the_same_with_xla
@@ -111,6 +116,52 @@ def equals_the_reference(subject):
                 "arguments too.",
             )
     return "Equal on all inputs that were tried."
+
+
+def uses_every_number(subject):
+    """A number that changes nothing is a promise that is not kept."""
+    inputs = subject.telling_inputs()
+    used = []
+    for name, value in numbers_of(subject.component).items():
+        others = _with_other_numbers(subject.fresh(), name, value)
+        expected = _outputs_for(subject, subject.fresh(), inputs)
+        if any(
+            difference(_outputs_for(subject, other, inputs), expected, 1e-6)
+            for other in others.values()
+        ):
+            used.append(name)
+        elif others:
+            tried = " and ".join(f"{name}={each!r}" for each in others)
+            raise Broken(
+                f"{name}={value!r} gives the same as {tried}.",
+                f"Compute with `self.{name}`.",
+                inputs[-1],
+            )
+    if not used:
+        raise NotApplicable("It takes no other numbers than the present ones.")
+    return f"{_listed(used)} made a difference."
+
+
+def _with_other_numbers(component, name, value):
+    """Copies with another number, as far as `__init__` takes it."""
+    copies = {
+        other: with_number(component, name, other)
+        for other in (2 * value, value / 2, 0.1, 1.0, 10.0)
+        if other != value
+    }
+    return {other: copy for other, copy in copies.items() if copy is not None}
+
+
+def _outputs_for(subject, component, inputs):
+    """What it gives; where it raises, the reason, as nothing else does."""
+    component = subject.prepare(component)
+    outputs = []
+    for each in inputs:
+        try:
+            outputs.append(subject.compute(component, *tensors(each)))
+        except Exception as error:
+            outputs.append(tf.constant(type(error).__name__))
+    return outputs
 
 
 # --- Graphs ------------------------------------------------------------------

@@ -4,7 +4,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from helpers.contracts.subject import Broken, Subject
+from helpers.contracts.subject import (
+    Broken,
+    NotApplicable,
+    Subject,
+    difference,
+    tensors,
+)
 
 
 class ConstraintSubject(Subject):
@@ -13,11 +19,17 @@ class ConstraintSubject(Subject):
     kind = "constraint"
     page = "regularizers"
     input_names = ("weights",)
+    shows_its_numbers = True
+    cannot_know = (
+        "whether the weights that it allows are the ones you meant; "
+        "`against=` compares it with one that is known to be right."
+    )
 
     def own_rules(self):
         yield keeps_shape_and_dtype
         yield is_the_same_when_applied_twice
         yield is_finite_for_weights_of_zero
+        yield allows_columns_of_any_kind
         yield holds_after_a_training_step
 
     def precision_rules(self):
@@ -27,6 +39,17 @@ class ConstraintSubject(Subject):
         random = np.random.default_rng(0)
         for size in (3.0, 0.1):
             yield ((size * random.normal(size=(4, 3))).astype("float32"),)
+
+    def telling_inputs(self):
+        (kernel,) = self.examples[0]
+        inputs = [(size * kernel,) for size in np.float32([0.01, 1, 100])]
+        component = self.fresh()
+        if not any(
+            difference(self.compute(component, *tensors(each)), each)
+            for each in inputs
+        ):
+            raise NotApplicable("It changes none of the weights tried.")
+        return inputs
 
     def compute(self, component, kernel):
         return component(kernel)
@@ -88,6 +111,48 @@ def is_finite_for_weights_of_zero(subject):
             "Divide by `ops.maximum(norm, limit)`, or by `norm + "
             "keras.config.epsilon()`.",
         )
+
+
+def allows_columns_of_any_kind(subject):
+    """Training makes columns that nobody draws: all negative, zero, huge."""
+    column = np.abs(subject.examples[0][0][:, 0])
+    component = subject.fresh()
+    for what, each in (
+        ("positive", column),
+        ("negative", -column),
+        ("zero", 0 * column),
+        ("huge", 1e6 * column),
+        ("small", 1e-3 * column),
+        ("equal", np.ones_like(column)),
+    ):
+        # Between two ordinary columns, as a mistake may be in any
+        kernel = np.stack([column[::-1], each, -column], axis=1)
+        kernel = kernel.astype("float32")
+        once = subject.compute(component, tf.constant(kernel))
+        if tuple(once.shape) != kernel.shape:
+            raise NotApplicable("It changes the shape.")
+        hint = (
+            "Try your steps by hand on this column: look for a division by "
+            "what may be 0 or below, and for a sum over weights that were "
+            "all cut off."
+        )
+        if not np.all(np.isfinite(once)):
+            raise Broken(
+                f"A column of weights that are all {what} becomes NaN or "
+                "infinite.",
+                hint,
+                inputs=(kernel,),
+            )
+        twice = subject.compute(component, once)
+        columns = zip(np.transpose(twice), np.transpose(once), strict=True)
+        for again, first in columns:
+            if text := subject.difference(again, first, 1e-3):
+                raise Broken(
+                    f"With a column of weights that are all {what} it gives "
+                    f"{text} when it is applied again.",
+                    hint,
+                    inputs=(kernel,),
+                )
 
 
 def holds_after_a_training_step(subject):

@@ -81,6 +81,27 @@ def copy_of(component, edit=dict):
     return component
 
 
+def numbers_of(component):
+    """The arguments of `__init__` that are floats, with their values."""
+    if not hasattr(component, "get_config"):
+        return {}
+    values = {
+        name: attribute(component, name) for name in arguments_of(component)
+    }
+    return {
+        name: value for name, value in values.items() if type(value) is float
+    }
+
+
+def with_number(component, name, value):
+    """A copy with another number; None where `__init__` refuses it."""
+    with contextlib.suppress(Exception):
+        copy = copy_of(component, lambda given: {**given, name: value})
+        if copy is not component and attribute(copy, name) == value:
+            return copy
+    return None
+
+
 def changed_attributes(component, other):
     """Names, with both values, of public attributes that are not the same."""
     config = {}

@@ -1,5 +1,8 @@
 """What an initializer must do: a shape and a dtype in, weights out."""
 
+import contextlib
+import math
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -8,6 +11,7 @@ from helpers.contracts.copies import (
     arguments_of,
     copy_of,
     dtype_policy,
+    rebuilt,
     twin_of,
 )
 from helpers.contracts.subject import (
@@ -16,6 +20,7 @@ from helpers.contracts.subject import (
     Subject,
     difference,
     is_finite,
+    number,
 )
 
 SHAPE = (4, 3)
@@ -29,6 +34,11 @@ class InitializerSubject(Subject):
     input_names = ("shape",)
     repeats = False  # a new number at each call is what it is there for
     runs_in_graphs = False  # see is_the_same_in_graphs
+    shows_its_numbers = True
+    cannot_know = (
+        "whether the numbers are spread as you meant; compare `np.std` of a "
+        "large kernel with the formula."
+    )
     file_hint = "Return every argument, the seed too, in `get_config`."
 
     def own_rules(self):
@@ -39,6 +49,7 @@ class InitializerSubject(Subject):
         if self.has_seed:
             yield different_seeds_differ
         yield is_not_constant_where_random
+        yield counts_the_inputs_of_convolutions
         yield is_the_same_in_graphs
 
     def precision_rules(self):
@@ -54,16 +65,30 @@ class InitializerSubject(Subject):
             self.component, lambda arguments: {**arguments, "seed": seed}
         )
 
+    def describe(self, inputs):
+        return f"shape {tuple(map(int, inputs[0]))}"
+
     def original(self):
         """Without a seed it could not be compared with another one."""
         return self.fresh()
 
     def fresh(self):
         """With a seed, so that it gives the same as a copy."""
-        if self.has_seed:
-            config = self.component.get_config()
-            if "seed" in config and config["seed"] is None:
-                return self.with_seed(7)
+        return self.seeded(7)
+
+    def seeded(self, seed):
+        """A copy in which this seed is in the place of None.
+
+        Also in those that it holds.
+        """
+        if not self.has_config:
+            return self.component
+        config = self.component.get_config()
+        if self.has_seed and "seed" in config and config["seed"] is None:
+            return self.with_seed(seed)
+        if (others := _with_seed(config, seed)) != config:
+            with contextlib.suppress(Exception):
+                return rebuilt(self.component, others)
         return twin_of(self.component)
 
     def candidates(self):
@@ -88,6 +113,16 @@ class InitializerSubject(Subject):
 
     def component_in(self, model):
         return model.layers[-1].kernel_initializer
+
+
+def _with_seed(config, seed):
+    """A config with a seed where it is None, also in the configs within."""
+    if not isinstance(config, dict):
+        return config
+    return {
+        key: seed if (key, value) == ("seed", None) else _with_seed(value, seed)
+        for key, value in config.items()
+    }
 
 
 def gives_the_shape(subject):
@@ -177,7 +212,66 @@ def _values(subject, seed):
     if subject.has_seed:
         return np.asarray(subject.with_seed(seed)(SHAPE, dtype="float32"))
     keras.utils.set_random_seed(seed)
-    return np.asarray(subject.fresh()(SHAPE, dtype="float32"))
+    return np.asarray(subject.seeded(seed)(SHAPE, dtype="float32"))
+
+
+def counts_the_inputs_of_convolutions(subject):
+    """A filter of 3 by 3 adds up nine times as many numbers as its inputs.
+
+    Weights that are scaled by the number of inputs, of outputs or of both
+    must be so for a convolution, whose kernel has four axes, too.
+    """
+    dense = [(96, 8), (8, 96), (32, 32)]
+    convolution = (3, 3, 32, 64)
+    variances = [_variance(subject, shape) for shape in dense]
+    if min(variances) == 0:
+        raise NotApplicable("It is not random.")
+    if _is_constant(variances):
+        raise NotApplicable("Its numbers do not depend on the shape.")
+    try:
+        seen = _variance(subject, convolution)
+    except Exception:
+        raise NotApplicable("It makes no kernels of convolutions.") from None
+    for what, count in (
+        ("inputs", lambda fans: fans[0]),
+        ("outputs", lambda fans: fans[1]),
+        ("inputs and outputs", sum),
+    ):
+        products = [
+            variance * count(_fans(shape))
+            for variance, shape in zip(variances, dense, strict=True)
+        ]
+        if _is_constant(products):
+            expected = np.mean(products) / count(_fans(convolution))
+            if not _is_constant([seen, expected]):
+                size, meant = number(seen**0.5), number(expected**0.5)
+                raise Broken(
+                    f"In kernels of dense layers the spread follows the number "
+                    f"of {what}. For one of shape {convolution} it is "
+                    f"{size} instead of {meant}.",
+                    "Count as Keras does: the inputs of an output are "
+                    "`math.prod(shape[:-1])`, the outputs of an input "
+                    "`math.prod(shape[:-2]) * shape[-1]`.",
+                    inputs=(),
+                )
+            return f"Its spread follows the number of {what}."
+    raise NotApplicable("It follows no law that is known here.")
+
+
+def _variance(subject, shape):
+    values = np.asarray(subject.compute(subject.fresh(), shape), "float64")
+    return float(np.mean(np.square(values)))
+
+
+def _is_constant(numbers):
+    """Whether numbers are equal, up to what chance does to a variance."""
+    return max(numbers) < 1.4 * min(numbers)
+
+
+def _fans(shape):
+    """The numbers of inputs and of outputs, as Keras counts them."""
+    field = math.prod(shape[:-2])
+    return field * shape[-2], field * shape[-1]
 
 
 def is_the_same_in_graphs(subject):
@@ -197,7 +291,9 @@ def is_the_same_in_graphs(subject):
         if text := subject.difference(seen, eager):
             raise Broken(
                 f"With {what} it gives {text}.",
-                "Use `keras.ops` and `keras.random` rather than NumPy.",
+                "Use `keras.ops`, and `keras.random` with a number as its "
+                "seed: NumPy draws once in a graph, and a `SeedGenerator` "
+                "draws other numbers each time.",
             )
 
 

@@ -5,11 +5,14 @@ import numpy as np
 import tensorflow as tf
 
 from helpers.contracts import slopes
+from helpers.contracts.copies import numbers_of, with_number
 from helpers.contracts.subject import (
     Broken,
+    NotApplicable,
     Subject,
     is_finite,
     number,
+    tensors,
 )
 
 
@@ -19,6 +22,11 @@ class RegularizerSubject(Subject):
     kind = "regularizer"
     page = "regularizers"
     input_names = ("weights",)
+    shows_its_numbers = True
+    cannot_know = (
+        "whether the penalty is the one you meant; `against=` compares it "
+        "with one that is known to be right."
+    )
 
     def own_rules(self):
         yield gives_one_number
@@ -35,8 +43,31 @@ class RegularizerSubject(Subject):
         kernel = np.random.default_rng(0).normal(size=(4, 3))
         yield (kernel.astype("float32"),)
 
+    def telling_inputs(self):
+        (kernel,) = self.examples[0]
+        return [(size * kernel,) for size in np.float32([0.01, 1, 100])]
+
     def compute(self, component, kernel):
         return component(kernel)
+
+    def must_penalize(self):
+        """Raise unless there is a penalty: its factor may be 0.
+
+        Raises:
+            NotApplicable: If all that it gives is 0, and it has a number that
+                is 0 and gives a penalty if it is not.
+        """
+        inputs = tensors(self.examples[0])
+        if np.any(self.compute(self.fresh(), *inputs)):
+            return
+        for name, value in numbers_of(self.component).items():
+            if value == 0:
+                other = with_number(self.component, name, 1.0)
+                if np.any(self.compute(other, *inputs)):
+                    raise NotApplicable(
+                        f"With {name}=0.0 there is no penalty, as there should "
+                        "not be: check it with a number above 0 as well."
+                    )
 
     def model_with(self, component, inputs):
         kernel = inputs[0]
@@ -75,12 +106,25 @@ def is_never_negative(subject):
                 f"The penalty can be {number(value)}.",
                 "Add up sizes, which have no sign: `ops.abs(weights)` or "
                 "`ops.square(weights)`.",
+                inputs=(weights,),
+            )
+    for name in numbers_of(subject.component):
+        other = with_number(subject.component, name, -0.3)
+        if other is None:
+            continue
+        value = np.min(subject.compute(other, tf.constant(kernel)))
+        if value < 0:
+            raise Broken(
+                f"{name}=-0.3 is accepted, and makes the penalty "
+                f"{number(value)}.",
+                f"Raise a `ValueError` in `__init__` unless `{name} >= 0`.",
             )
 
 
 def grows_with_the_weights(subject):
     """A penalty that does not grow does not hold large weights back."""
     (kernel,) = subject.examples[0]
+    subject.must_penalize()
     seen = [
         float(
             np.sum(subject.compute(subject.fresh(), tf.constant(kernel * size)))
@@ -100,6 +144,7 @@ def grows_with_the_weights(subject):
 def has_a_gradient(subject):
     """The penalty acts through its gradient, and through nothing else."""
     (kernel,) = subject.examples[0]
+    subject.must_penalize()
     component = subject.fresh()
     gradient = slopes.gradient_of(component, kernel)
     if gradient is None or not np.any(gradient):
@@ -122,6 +167,7 @@ def has_a_gradient(subject):
 def gradient_equals_finite_differences(subject):
     """The gradient must be the slope: move a weight and look."""
     (kernel,) = subject.examples[0]
+    subject.must_repeat()
     wrong = slopes.wrong_slope(subject.fresh(), kernel)
     if wrong is not None:
         gradient, slope = wrong
@@ -146,6 +192,7 @@ def is_counted_in_training(subject):
             f"A model without any other loss reports {text}.",
             "Return the penalty as one number, and change nothing else.",
         )
+    subject.must_penalize()
     if not np.any(model.get_weights()[0] - kernel):
         raise Broken(
             "A training step on the penalty alone leaves the weights as they "

@@ -79,6 +79,8 @@ class Subject:
     # compared with it; a kind that says no has rules of its own for that.
     repeats = True
     runs_in_graphs = True
+    # Whether each number that `__init__` takes shows in what is computed.
+    shows_its_numbers = False
     # Arguments of `__init__` that Keras itself keeps, outside of the config.
     kept_elsewhere = ()
     file_hint = "Return every argument in `get_config`."
@@ -148,6 +150,10 @@ class Subject:
             tf.identity,
             [self.compute(component, *tensors(e)) for e in self.examples],
         )
+
+    def telling_inputs(self):
+        """Inputs on which a number among the arguments shows, if it is used."""
+        return self.examples
 
     def differentiable(self, inputs):
         """The places of the inputs that gradients are taken for."""

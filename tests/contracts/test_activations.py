@@ -3,11 +3,13 @@
 Each skip is a real deviation of Keras 3.15, or of what an activation is for.
 """
 
+import numpy as np
 import pytest
-from keras import activations
+from keras import activations, layers
 
 from helpers import contracts
 from tests.contracts.broken import cases
+from tests.contracts.broken.activations import LearnedSoftplus
 from tests.contracts.checks import (
     assert_caught,
     failed,
@@ -64,6 +66,34 @@ def test_a_skip_is_a_real_deviation(activation, skip):
     """When Keras mends it, the reason here is out of date."""
     report = contracts.check_activation(activation)
     assert failed(report) == set(skip), report
+
+
+LAYERS = [
+    layers.ELU(),
+    layers.LeakyReLU(),
+    layers.PReLU(),
+    layers.ReLU(6.0),
+    layers.Softmax(),
+    LearnedSoftplus(),
+]
+
+
+@pytest.mark.parametrize("layer", LAYERS, ids=name_of)
+def test_layers_that_serve_as_activations(layer):
+    contracts.check_activation(layer).raise_if_failed()
+
+
+def test_a_layer_is_checked_with_the_weights_it_has():
+    layer = LearnedSoftplus()
+    layer.build((None, 4))
+    layer.set_weights([np.array([0.5, 2.0, -1.0, 3.0])])
+    contracts.check_activation(layer).raise_if_failed()
+    assert layer.get_weights()[0][3] == 3
+
+
+def test_half_of_the_last_axis_is_one_mistake():
+    report = contracts.check_activation(activations.glu)
+    assert failed(report) == {"keeps_the_shape"}, report
 
 
 def test_sparsemax_of_keras_is_wrong():

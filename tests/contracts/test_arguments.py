@@ -22,7 +22,7 @@ from tests.contracts.broken.schedules import Halving
         (contracts.check_loss, MeanError(), "use `check_metric`"),
         (contracts.check_metric, Squares(), "use `check_loss`"),
         (contracts.check_metric, Linear(), "use `check_layer`"),
-        (contracts.check_activation, Linear(), "use `check_layer`"),
+        (contracts.check_activation, Small(), "use `check_model`"),
         (contracts.check_regularizer, "l2", "`regularizer` must be a"),
         (contracts.check_constraint, Small(), "use `check_model`"),
         (contracts.check_initializer, 3, "`initializer` must be a"),

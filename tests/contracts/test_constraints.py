@@ -31,6 +31,7 @@ def test_what_they_break_is_right_but_for_the_registration():
 CONSTRAINTS = [
     (constraints.MaxNorm(1.0), {}),
     (constraints.MinMaxNorm(), {}),
+    (constraints.MinMaxNorm(0.0, 1e7, 0.5), {}),
     (constraints.NonNeg(), {}),
     (constraints.UnitNorm(), {}),
 ]

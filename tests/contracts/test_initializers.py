@@ -7,7 +7,7 @@ import pytest
 from keras import initializers
 
 from helpers import contracts
-from tests.contracts.broken import cases
+from tests.contracts.broken import cases, register
 from tests.contracts.broken.initializers import Normal
 from tests.contracts.checks import (
     NOT_IN_CONFIG,
@@ -33,6 +33,24 @@ def test_what_they_break_is_right_but_for_the_registration():
     assert failed(report) == {"reloads_from_a_file"}, report
 
 
+def test_one_that_wraps_another_without_a_seed_is_not_accused():
+    @register
+    class Scaled(initializers.Initializer):
+        def __init__(self, initializer, gain=1.0):
+            self.initializer = initializers.get(initializer)
+            self.gain = gain
+
+        def __call__(self, shape, dtype=None):
+            return self.gain * self.initializer(shape, dtype=dtype)
+
+        def get_config(self):
+            inside = initializers.serialize(self.initializer)
+            return {"initializer": inside, "gain": self.gain}
+
+    for inside in ("he_normal", initializers.RandomUniform(seed=3)):
+        contracts.check_initializer(Scaled(inside, 2.0)).raise_if_failed()
+
+
 INITIALIZERS = [
     (initializers.Constant(0.3), {}),
     (initializers.GlorotNormal(), {}),
@@ -44,11 +62,13 @@ INITIALIZERS = [
     ),
     (initializers.LecunUniform(), {}),
     (initializers.Ones(), {}),
-    (initializers.Orthogonal(), {}),
+    (initializers.Orthogonal(gain=2.0), {}),
     (initializers.RandomNormal(stddev=0.3), {}),
     (initializers.RandomUniform(), {}),
     (initializers.TruncatedNormal(), {}),
     (initializers.VarianceScaling(2.0), {}),
+    (initializers.VarianceScaling(0.5, "fan_out", "uniform"), {}),
+    (initializers.VarianceScaling(0.5, "fan_avg"), {}),
     (initializers.Zeros(), {}),
 ]
 

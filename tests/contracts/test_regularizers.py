@@ -14,6 +14,7 @@ from tests.contracts.checks import (
     failed,
     name_of,
     rules_that_catch_nothing,
+    status_of,
     with_skips,
 )
 
@@ -32,10 +33,26 @@ def test_what_they_break_is_right_but_for_the_registration():
     assert failed(report) == {"reloads_from_a_file"}, report
 
 
+@pytest.mark.parametrize(
+    "regularizer", [regularizers.L1L2(0.0, 0.0), regularizers.L2(0.0)]
+)
+def test_a_factor_of_zero_is_allowed(regularizer):
+    report = contracts.check_regularizer(regularizer)
+    assert report.ok, report
+    assert status_of(report, "grows_with_the_weights") == "skipped"
+    (reason,) = {
+        result.message
+        for result in report.results
+        if result.name in ("has_a_gradient", "is_counted_in_training")
+    }
+    assert "=0.0 there is no penalty" in reason
+
+
 REGULARIZERS = [
     (regularizers.L1(0.1), {}),
     (regularizers.L2(), {}),
     (regularizers.L1L2(0.1, 0.2), {}),
+    (regularizers.L1L2(0.1, 0.0), {}),
     (
         regularizers.OrthogonalRegularizer(),
         {

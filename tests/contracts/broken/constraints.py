@@ -29,7 +29,7 @@ class DropsAnAxis(Clipped):
     """The largest of each column."""
 
     def __call__(self, weights):
-        return ops.max(weights, axis=0)
+        return ops.max(super().__call__(weights), axis=0)
 
 
 @broken("constraint", "keeps_shape_and_dtype", "works_in_mixed_float16")
@@ -43,22 +43,45 @@ class ChangesTheDtype(Clipped):
 @broken(
     "constraint",
     "is_the_same_when_applied_twice",
+    "allows_columns_of_any_kind",
     "holds_after_a_training_step",
 )
 class ShrinksEachTime(Clipped):
     """A factor at each step."""
 
     def __call__(self, weights):
-        return 0.5 * weights
+        return self.limit * weights
 
 
-@broken("constraint", "is_finite_for_weights_of_zero")
+@broken(
+    "constraint", "is_finite_for_weights_of_zero", "allows_columns_of_any_kind"
+)
 class DividesByTheNorm(Clipped):
     """A norm of zero."""
 
     def __call__(self, weights):
         norm = ops.sqrt(ops.sum(ops.square(weights), axis=0, keepdims=True))
-        return weights / norm
+        return self.limit * weights / norm
+
+
+@broken("constraint", "allows_columns_of_any_kind")
+class SharesOfColumns(Clipped):
+    """Shares that add up to one, of columns that are not all below zero."""
+
+    def __call__(self, weights):
+        positive = ops.maximum(weights, 0.0)
+        total = ops.sum(positive, axis=0, keepdims=True)
+        empty = ops.all(weights == 0, axis=0, keepdims=True)
+        shares = ops.where(empty, 0.25, positive / ops.where(empty, 1, total))
+        return self.limit * shares
+
+
+@broken("constraint", "uses_every_number")
+class IgnoresItsLimit(Clipped):
+    """It is kept, saved, loaded and never used."""
+
+    def __call__(self, weights):
+        return ops.clip(weights, -0.5, 0.5)
 
 
 @broken(

@@ -73,7 +73,9 @@ class FixesTheSeed(Normal):
     """A seed of its own, whatever it is given."""
 
     def __call__(self, shape, dtype=None):
-        return keras.random.normal(shape, dtype=dtype, seed=1)
+        return keras.random.normal(
+            shape, stddev=self.scale, dtype=dtype, seed=1
+        )
 
 
 @broken("initializer", "is_not_constant_where_random")
@@ -81,7 +83,7 @@ class DrawsOnce(Normal):
     """One number for all weights."""
 
     def __call__(self, shape, dtype=None):
-        one = keras.random.normal((), dtype=dtype, seed=self.seed)
+        one = super().__call__((), dtype)
         return ops.broadcast_to(one, shape)
 
 
@@ -120,3 +122,19 @@ class AsksForValues(Normal):
 @broken("initializer", "works_in_mixed_float16", scale=1e6)
 class IsTooLarge(Normal):
     """The scale is larger than float16 allows."""
+
+
+@broken("initializer", "uses_every_number")
+class InitializerIgnoresItsScale(Normal):
+    """It is kept, saved, loaded and never used."""
+
+    def __call__(self, shape, dtype=None):
+        return keras.random.normal(shape, dtype=dtype, seed=self.seed)
+
+
+@broken("initializer", "counts_the_inputs_of_convolutions")
+class AddsUpTheShape(Normal):
+    """Right for a dense layer: its shape is its inputs and its outputs."""
+
+    def __call__(self, shape, dtype=None):
+        return super().__call__(shape, dtype) / sum(shape) ** 0.5

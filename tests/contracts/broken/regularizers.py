@@ -10,6 +10,8 @@ class SumOfSquares(keras.regularizers.Regularizer):
     """A regularizer with nothing wrong, for others to break."""
 
     def __init__(self, factor=0.1):
+        if factor < 0:
+            raise ValueError(f"`factor` must be at least 0: {factor!r}")
         self.factor = factor
 
     def __call__(self, weights):
@@ -97,6 +99,22 @@ class AsksForTheElements(SumOfSquares):
     def __call__(self, weights):
         elements = weights.get_shape().num_elements()
         return super().__call__(weights) / elements
+
+
+@broken("regularizer", "uses_every_number")
+class IgnoresItsFactor(SumOfSquares):
+    """It is kept, saved, loaded and never used."""
+
+    def __call__(self, weights):
+        return 0.1 * ops.sum(ops.square(weights))
+
+
+@broken("regularizer", "is_never_negative")
+class TakesANegativeFactor(SumOfSquares):
+    """A slip of a minus sign would go unnoticed."""
+
+    def __init__(self, factor=0.1):
+        self.factor = factor
 
 
 @broken("regularizer", "leaves_the_given_config_alone")
