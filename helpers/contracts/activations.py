@@ -26,7 +26,6 @@ class ActivationSubject(Subject):
     kind = "activation"
     page = "activations"
     input_names = ("x",)
-    shows_its_numbers = True
     cannot_know = (
         "whether the formula is the one you meant; `against=` compares it "
         "with one that is known to be right."

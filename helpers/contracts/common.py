@@ -122,6 +122,12 @@ def uses_every_number(subject):
     """A number that changes nothing is a promise that is not kept."""
     inputs = subject.telling_inputs()
     used = []
+    # Which may say that a number is not needed
+    options = [
+        name
+        for name in arguments_of(subject.component)
+        if isinstance(attribute(subject.component, name), bool)
+    ]
     for name, value in numbers_of(subject.component).items():
         others = _with_other_numbers(subject.fresh(), name, value)
         expected = _outputs_for(subject, subject.fresh(), inputs)
@@ -130,7 +136,7 @@ def uses_every_number(subject):
             for other in others.values()
         ):
             used.append(name)
-        elif others:
+        elif others and not options:
             tried = " and ".join(f"{name}={each!r}" for each in others)
             raise Broken(
                 f"{name}={value!r} gives the same as {tried}.",
@@ -138,7 +144,9 @@ def uses_every_number(subject):
                 inputs[-1],
             )
     if not used:
-        raise NotApplicable("It takes no other numbers than the present ones.")
+        raise NotApplicable(
+            "It refuses other numbers, or an option may leave them unused."
+        )
     return f"{_listed(used)} made a difference."
 
 

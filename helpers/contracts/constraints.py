@@ -19,7 +19,6 @@ class ConstraintSubject(Subject):
     kind = "constraint"
     page = "regularizers"
     input_names = ("weights",)
-    shows_its_numbers = True
     cannot_know = (
         "whether the weights that it allows are the ones you meant; "
         "`against=` compares it with one that is known to be right."

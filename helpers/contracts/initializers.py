@@ -34,7 +34,6 @@ class InitializerSubject(Subject):
     input_names = ("shape",)
     repeats = False  # a new number at each call is what it is there for
     runs_in_graphs = False  # see is_the_same_in_graphs
-    shows_its_numbers = True
     cannot_know = (
         "whether the numbers are spread as you meant; compare `np.std` of a "
         "large kernel with the formula."

@@ -38,6 +38,7 @@ class LayerSubject(Subject):
     """A layer with the shapes of its inputs."""
 
     kind = "layer"
+    shows_its_numbers = False
     page = "layers"
     repeats = False  # see is_deterministic_without_training
     file_hint = (

@@ -36,6 +36,7 @@ class MetricSubject(Subject):
     """A metric with targets and predictions that suit it."""
 
     kind = "metric"
+    shows_its_numbers = False
     page = "metrics"
     input_names = ("y_true", "y_pred")
 

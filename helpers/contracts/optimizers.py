@@ -21,6 +21,7 @@ class OptimizerSubject(Subject):
     """An optimizer with the weights of a dense layer and their gradients."""
 
     kind = "optimizer"
+    shows_its_numbers = False
     page = "optimizers"
     input_names = ("kernel", "bias", "kernel_gradients", "bias_gradients")
     repeats = False  # each step begins where the last one ended

@@ -22,7 +22,6 @@ class RegularizerSubject(Subject):
     kind = "regularizer"
     page = "regularizers"
     input_names = ("weights",)
-    shows_its_numbers = True
     cannot_know = (
         "whether the penalty is the one you meant; `against=` compares it "
         "with one that is known to be right."

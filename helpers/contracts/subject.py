@@ -79,8 +79,8 @@ class Subject:
     # compared with it; a kind that says no has rules of its own for that.
     repeats = True
     runs_in_graphs = True
-    # Whether each number that `__init__` takes shows in what is computed.
-    shows_its_numbers = False
+    # Whether a number that `__init__` takes must show in what is computed.
+    shows_its_numbers = True
     # Arguments of `__init__` that Keras itself keeps, outside of the config.
     kept_elsewhere = ()
     file_hint = "Return every argument in `get_config`."

@@ -61,3 +61,49 @@ def test_at_a_corner_any_gradient_between_its_slopes_is_right():
 def test_function_that_insists_on_float32_is_tried_in_it():
     weights = tf.constant([[1.0, 2.0], [3.0, 4.0]])
     assert slopes.wrong_slope(lambda x: weights * x, X) is None
+
+
+def adds_a_hundred_in_float32(x):
+    return 100 + tf.cast(x * x, "float32")
+
+
+def rounds_to_float32_inside(x):
+    return tf.cast(adds_a_hundred_in_float32(x), x.dtype)
+
+
+@pytest.mark.parametrize(
+    "function", [adds_a_hundred_in_float32, rounds_to_float32_inside]
+)
+def test_function_that_computes_in_float32_is_not_accused(function):
+    """A step for `float64` would drown in what is rounded off."""
+    assert slopes.wrong_slope(function, X) is None
+    assert slopes.gradient_outside_its_slopes(function, X) is None
+
+
+def test_what_is_rounded_off_a_large_number_is_no_slope():
+    small = np.linspace(0.1, 1, 40, dtype="float32")
+    for largest in (1e3, 1e5):
+        assert (
+            slopes.wrong_slope(
+                lambda x, largest=largest: largest + tf.cast(x * x, "float32"),
+                small,
+            )
+            is None
+        )
+
+
+def test_of_many_numbers_some_are_moved():
+    calls = []
+
+    def square(x):
+        calls.append(x)
+        return tf.square(x)
+
+    many = np.linspace(1, 2, 10_000).reshape(100, 100)
+    found = slopes.slopes_of(square, many)
+    moved = np.isfinite(found)
+    assert moved.sum() == slopes.MOVED
+    assert found[moved] == pytest.approx(2 * many[moved], rel=1e-3)
+    assert len(calls) < 5 * slopes.MOVED
+    assert slopes.wrong_slope(tf.square, many) is None
+    assert slopes.wrong_slope(forgets_the_two, many) is not None

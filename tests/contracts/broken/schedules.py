@@ -70,7 +70,7 @@ class RootOfTheStep(Halving):
     """At step 0 it divides by zero."""
 
     def __call__(self, step):
-        return self.rate / ops.sqrt(ops.cast(step, "float32"))
+        return self.rate / ops.sqrt(ops.cast(step, "float32") / self.steps)
 
 
 @broken(
