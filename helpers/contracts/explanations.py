@@ -31,7 +31,8 @@ EXPLANATIONS = (
     (
         ["You cannot add new elements of state"],
         "Create weights and sub-layers in `__init__` or `build`, never in "
-        "`call`.",
+        "`call`. A sub-layer that comes from a file is built already: "
+        "`if not self.inner.built: self.inner.build(input_shape)`.",
     ),
     (
         ["singleton tf.Variables"],
@@ -74,6 +75,7 @@ EXPLANATIONS = (
         [
             "does not implement get_config",
             "implement the `get_config()` method",
+            "must override `get_config",
         ],
         "Write `get_config`, and return every argument of `__init__` in it.",
     ),
@@ -113,9 +115,16 @@ GENERAL_HINT = (
 )
 
 
+# Where Keras puts the message of the exception that it met when it loaded.
+INSIDE = "Exception encountered: "
+
+
 def hint_for(error):
     """What to do about an exception, as far as its message tells."""
     text = _text_of(error).lower()
+    inside = text.partition(INSIDE.lower())[2]
+    if inside and (hint := hint_for(ValueError(inside))) != GENERAL_HINT:
+        return hint
     for parts, hint in EXPLANATIONS:
         if any(part.lower() in text for part in parts):
             return hint
@@ -135,6 +144,9 @@ def describe(error):
     text = re.sub(r"(?<![\w.])/\S*/([\w.]+)", r"\1", text)  # folders
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     line = lines[0] if lines else "no message"
+    inner = [each for each in lines if each.startswith(INSIDE)]
+    if inner and (seen := inner[-1].removeprefix(INSIDE)):
+        line = f"{line[:80].partition('. ')[0].rstrip('.')}: {seen}"
     if len(line) > 200:
         line = f"{line[:197]}..."
     return f"{type(error).__name__}: {line}"

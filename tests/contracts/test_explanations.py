@@ -18,6 +18,21 @@ def test_messages_have_no_numbers_of_this_process():
     assert described == "ValueError: compile graph <lambda> and call on XLA"
 
 
+def test_what_went_wrong_inside_a_file_is_told():
+    error = TypeError(
+        "<class 'a.Leaky'> could not be deserialized properly. Please ensure "
+        "that components are right.\n\nconfig={...}.\n\n"
+        "Exception encountered: Leaky.__init__() got an unexpected keyword "
+        "argument 'name'"
+    )
+    assert explanations.describe(error) == (
+        "TypeError: <class 'a.Leaky'> could not be deserialized properly: "
+        "Leaky.__init__() got an unexpected keyword argument 'name'"
+    )
+    assert "**kwargs" in explanations.hint_for(error)
+    assert "base class" in explanations.hint_for(error)
+
+
 def test_each_explanation_is_found_by_each_of_its_messages():
     """None stands behind another that says something else."""
     for parts, hint in explanations.EXPLANATIONS:
