@@ -110,6 +110,7 @@ def equals_the_reference(subject):
         seen = subject.compute(subject.ready(), *tensors(inputs))
         expected = subject.compute(subject.reference(), *tensors(inputs))
         if text := subject.difference(seen, expected):
+            subject.excuse(inputs, text)
             raise Broken(
                 f"It gives {text}, which is what the reference gives.",
                 "Compare the formula with the one of the reference, and the "

@@ -199,6 +199,14 @@ class Subject:
             self.must_repeat()
         return text
 
+    def excuse(self, inputs, text):
+        """Raise `NotApplicable` if another number than the reference is none.
+
+        Args:
+            inputs: What both were tried with.
+            text: How they differ.
+        """
+
     def describe(self, inputs):
         """Inputs in words: name, kind, shape and the first few numbers."""
         names = self.input_names

@@ -9,14 +9,23 @@ import pytest
 from keras import losses, ops
 
 from helpers import contracts
-from tests.contracts.broken import cases, register
-from tests.contracts.broken.losses import Squares
+from tests.contracts.broken import align, cases, register
+from tests.contracts.broken.losses import (
+    GivesAValueForEachColumn,
+    LearnsAnOffset,
+    Squares,
+    SquaresInFloat16,
+    TakesItsThresholdFromTheBatch,
+    cross_entropy_by_the_book,
+    focal_without_clipping,
+)
 from tests.contracts.checks import (
     NOT_IN_CONFIG,
     assert_caught,
     failed,
     name_of,
     rules_that_catch_nothing,
+    status_of,
     with_skips,
 )
 
@@ -76,11 +85,7 @@ LOSSES = [
     (losses.CategoricalHinge(), {}),
     (
         losses.Circle(),
-        {
-            "treats_each_sample_alone": HYPERSPHERE,
-            "weights_each_sample": HYPERSPHERE,
-            "reduces_as_it_says": HYPERSPHERE,
-        },
+        {"treats_each_sample_alone": HYPERSPHERE},
     ),
     (
         losses.CosineSimilarity(),
@@ -163,3 +168,274 @@ def test_a_function_is_compared_with_a_class():
         keras.losses.huber, against=keras.losses.Huber()
     )
     assert report.ok, report
+
+
+# --- Right, though it may look wrong -----------------------------------------
+
+
+def assert_not_accused(loss, **arguments):
+    """Assert that nothing is wrong, and return the report."""
+    report = contracts.check_loss(loss, **arguments)
+    assert failed(report) == set(), report
+    return report
+
+
+def normal(*shape):
+    return np.random.default_rng(3).normal(size=shape).astype("float32")
+
+
+def shares(*shape):
+    return np.random.default_rng(3).uniform(0.05, 0.95, shape)
+
+
+def zeros_and_ones(*shape):
+    return np.random.default_rng(4).integers(0, 2, shape).astype("float32")
+
+
+@pytest.mark.parametrize(
+    ("loss", "y_true", "y_pred"),
+    [
+        (losses.MeanSquaredError(), normal(4, 5, 2), 2 * normal(4, 5, 2)),
+        (
+            losses.Dice(axis=(1, 2, 3)),
+            zeros_and_ones(4, 6, 6, 1),
+            shares(4, 6, 6, 1),
+        ),
+        (
+            losses.Dice(axis=(1, 2)),
+            zeros_and_ones(4, 6, 6, 3),
+            shares(4, 6, 6, 3),
+        ),
+        (
+            losses.BinaryCrossentropy(),
+            zeros_and_ones(8, 28, 28, 1),
+            shares(8, 28, 28, 1),
+        ),
+        (losses.MeanAbsoluteError(), normal(4000, 3), 2 * normal(4000, 3)),
+        (losses.mean_squared_error, normal(4, 5, 2), 2 * normal(4, 5, 2)),
+    ],
+    ids=["sequence", "image", "classes", "pixels", "many", "function"],
+)
+def test_images_and_sequences(loss, y_true, y_pred):
+    assert_not_accused(loss, y_true=y_true, y_pred=y_pred)
+
+
+@register
+class Biweight(losses.Loss):
+    """Tukey's: from `reach` on, the size of an error makes no difference."""
+
+    def __init__(self, reach=0.01, **kwargs):
+        super().__init__(**kwargs)
+        self.reach = reach
+
+    def call(self, y_true, y_pred):
+        error = (align(y_true, y_pred) - y_pred) / self.reach
+        inside = 1 - ops.minimum(ops.square(error), 1.0)
+        return ops.mean(self.reach**2 / 6 * (1 - inside**3), axis=-1)
+
+    def get_config(self):
+        return {**super().get_config(), "reach": self.reach}
+
+
+@pytest.mark.parametrize("reach", [0.01, 0.3, 4.7])
+def test_gradient_may_be_zero_where_errors_are_out_of_reach(reach):
+    report = assert_not_accused(Biweight(reach))
+    assert status_of(report, "has_a_gradient") == "passed"
+
+
+def test_loss_that_never_changes_is_not_judged():
+    report = assert_not_accused(Biweight(1e-9))
+    assert status_of(report, "has_a_gradient") == "skipped"
+
+
+@register
+def focal_of_hard_labels(y_true, y_pred):
+    y_true, epsilon = align(y_true, y_pred), keras.config.epsilon()
+    y_pred = ops.clip(y_pred, epsilon, 1 - epsilon)
+    right = ops.where(y_true == 1, y_pred, 1 - y_pred)
+    return -ops.mean(ops.square(1 - right) * ops.log(right), axis=-1)
+
+
+def test_loss_of_hard_labels_need_not_equal_the_reference_on_soft_ones():
+    reference = losses.BinaryFocalCrossentropy()
+    report = assert_not_accused(focal_of_hard_labels, against=reference)
+    result = report.results[-1]
+    assert (result.name, result.status) == ("equals_the_reference", "skipped")
+    assert "With targets of 0 and 1" in result.message
+    assert "y_true: float32 of shape (6, 3), begins with 0.387" in (
+        result.message
+    )
+    report = assert_not_accused(
+        focal_of_hard_labels,
+        against=reference,
+        y_true=zeros_and_ones(6, 1),
+        y_pred=shares(6, 1),
+    )
+    assert status_of(report, "equals_the_reference") == "passed"
+
+
+@pytest.mark.parametrize(
+    ("loss", "reference"),
+    [
+        (losses.BinaryCrossentropy(), losses.BinaryFocalCrossentropy()),
+        (losses.MeanSquaredError(), losses.Huber(2.0)),
+    ],
+    ids=["classes", "numbers"],
+)
+def test_other_formulas_do_not_equal_the_reference(loss, reference):
+    report = contracts.check_loss(loss, against=reference)
+    assert failed(report) == {"equals_the_reference"}, report
+
+
+@register
+def exponential(y_true, y_pred):
+    return ops.mean(ops.exp(-(2 * align(y_true, y_pred) - 1) * y_pred), axis=-1)
+
+
+def test_formula_that_grows_beyond_all_numbers_is_no_mistake():
+    report = assert_not_accused(exponential)
+    assert status_of(report, "is_finite_for_large_errors") == "skipped"
+
+
+@register
+def gamma_deviance(y_true, y_pred):
+    ratio = align(y_true, y_pred) / y_pred
+    return ops.mean(2 * (ratio - 1 - ops.log(ratio)), axis=-1)
+
+
+@register
+def logistic(y_true, y_pred):
+    return ops.mean(
+        ops.softplus(y_pred) - align(y_true, y_pred) * y_pred, axis=-1
+    )
+
+
+@register
+def hundred_in_float32(y_true, y_pred):
+    error = ops.cast(align(y_true, y_pred) - y_pred, "float32")
+    return 100 + ops.mean(ops.square(error), axis=-1)
+
+
+@register
+class FixedWeights(Squares):
+    """Variables that nobody should train, and a network that looks."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.weights = {"all": keras.Variable(2.0, trainable=False)}
+        self.look = keras.layers.Dense(2, "tanh", trainable=False)
+        self.look.build((None, 3))
+
+    def call(self, y_true, y_pred):
+        return self.weights["all"] * super().call(y_true, y_pred)
+
+
+@pytest.mark.parametrize(
+    "loss",
+    [gamma_deviance, logistic, hundred_in_float32, FixedWeights()],
+    ids=name_of,
+)
+def test_right_losses(loss):
+    assert_not_accused(loss)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float64"])
+def test_loss_may_be_told_a_dtype(dtype):
+    report = contracts.check_loss(Squares(dtype=dtype))
+    assert failed(report) <= {
+        "is_rebuilt_from_its_config",  # Keras keeps no dtype in the config
+        "reloads_from_a_file",
+    }, report
+
+
+# --- What the messages say ---------------------------------------------------
+
+
+def test_variable_of_a_loss_never_moves_in_fit():
+    """What `has_no_trainable_variables` says."""
+    loss = LearnsAnOffset()
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3)])
+    model.compile("sgd", loss=loss)
+    before = model.layers[0].kernel.numpy()
+    model.fit(normal(8, 3), normal(8, 3), verbose=0)
+    assert float(loss.offsets[0].numpy()) == 0.5
+    assert not np.array_equal(model.layers[0].kernel.numpy(), before)
+
+
+def test_variable_in_a_closure_is_found():
+    centre = keras.Variable([0.5, 0.5, 0.5])
+
+    def to_a_centre(y_true, y_pred):
+        return ops.mean(ops.square(y_pred - centre), axis=-1)
+
+    report = contracts.check_loss(to_a_centre)
+    [result] = [
+        r for r in report.results if r.name == "has_no_trainable_variables"
+    ]
+    assert "`centre`, of shape (3,)" in result.message
+
+
+@register
+class LooksWithAnUnfrozenNetwork(FixedWeights):
+    """It may be meant so, and nothing of the kind is claimed."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.look.trainable = True
+
+
+def test_network_in_a_loss_is_mentioned():
+    report = assert_not_accused(LooksWithAnUnfrozenNetwork())
+    assert status_of(report, "has_no_trainable_variables") == "skipped"
+
+
+@register
+def contrastive(y_true, y_pred):
+    y_pred = ops.normalize(y_pred, axis=-1)
+    likeness = y_pred @ ops.transpose(y_pred)
+    return ops.logsumexp(likeness, axis=-1) - ops.mean(likeness, axis=-1)
+
+
+def test_loss_that_compares_samples_is_told_how_to_say_so():
+    report = contracts.check_loss(contrastive)
+    assert failed(report) == {"treats_each_sample_alone"}, report
+    [result] = [r for r in report.results if r.status == "failed"]
+    assert 'skip={"treats_each_sample_alone": "compares' in result.hint
+
+
+def test_messages_name_what_was_tried():
+    for loss, rule, texts in (
+        (
+            focal_without_clipping,
+            "is_finite_where_certain_and_wrong",
+            (
+                "y_true: float32 of shape (6, 3), begins with 1, 0, 0",
+                "y_pred: float32 of shape (6, 3), begins with 0, 1, 1",
+            ),
+        ),
+        (
+            TakesItsThresholdFromTheBatch(),
+            "treats_each_sample_alone",
+            ("shape (6, 3)",),
+        ),
+        (
+            cross_entropy_by_the_book,
+            "is_finite_for_large_errors",
+            ("y_pred: float32 of shape (6, 3), begins with 200, -200, -200",),
+        ),
+        (
+            SquaresInFloat16(),
+            "is_finite_where_float16_ends",
+            ("y_pred: float16 of shape (6, 3), begins with 300",),
+        ),
+    ):
+        report = contracts.check_loss(loss)
+        [result] = [r for r in report.results if r.name == rule]
+        for text in texts:
+            assert text in result.inputs, result
+
+
+def test_values_that_no_weights_fit_are_told_with_their_shape():
+    report = contracts.check_loss(GivesAValueForEachColumn())
+    [result] = [r for r in report.results if r.name == "weights_each_sample"]
+    assert result.message.startswith("Its values have shape (6, 3); 6 weights")

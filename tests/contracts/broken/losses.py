@@ -145,6 +145,29 @@ class DividesByTheLargest(Squares):
         return values / ops.max(values)
 
 
+@broken("loss", "treats_each_sample_alone")
+class TakesItsThresholdFromTheBatch(Squares):
+    """It shows only where the targets of some samples are larger."""
+
+    def call(self, y_true, y_pred):
+        y_true = align(y_true, y_pred)
+        size = ops.abs(y_true - y_pred)
+        threshold = 0.1 * ops.mean(y_true)
+        linear = threshold * (size - threshold / 2)
+        values = ops.where(size <= threshold, ops.square(size) / 2, linear)
+        return ops.mean(values, axis=-1)
+
+
+@broken("loss", "treats_each_sample_alone")
+class NeedsTwoSamples(Squares):
+    """A batch of one, the last of `fit` perhaps, is refused."""
+
+    def call(self, y_true, y_pred):
+        if y_pred.shape[0] == 1:
+            raise ValueError("Needs two samples.")
+        return super().call(y_true, y_pred)
+
+
 @broken("loss", "pairs_each_target_with_its_prediction")
 class PairsAll(Squares):
     """`(5,)` against `(5, 1)` broadcasts."""
@@ -179,6 +202,31 @@ class AlwaysSums(Squares):
         if sample_weight is not None:
             values = values * sample_weight
         return ops.sum(values)
+
+
+@broken("loss", "has_no_trainable_variables")
+class LearnsAnOffset(Squares):
+    """A variable that no model knows of."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.offsets = [keras.Variable(0.5)]
+
+    def call(self, y_true, y_pred):
+        return super().call(y_true, y_pred + self.offsets[0])
+
+
+@tf.custom_gradient
+def _flat(x):
+    return x, tf.zeros_like
+
+
+@broken("loss", "has_a_gradient", "gradient_equals_finite_differences")
+class HasAGradientOfZeros(Squares):
+    """There is a gradient, and nothing in it."""
+
+    def call(self, y_true, y_pred):
+        return super().call(y_true, _flat(y_pred))
 
 
 @broken("loss", "has_a_gradient")
@@ -224,7 +272,9 @@ class TakesARootAtZero(Squares):
         return ops.sqrt(super().call(y_true, y_pred))
 
 
-@broken_function("loss", "is_finite_at_zero_error")
+@broken_function(
+    "loss", "is_finite_at_zero_error", "is_finite_where_certain_and_wrong"
+)
 def logarithm_of_zero(y_true, y_pred):
     y_true = align(y_true, y_pred)
     return -ops.mean(y_true * ops.log(y_pred), axis=-1)
@@ -234,6 +284,28 @@ def logarithm_of_zero(y_true, y_pred):
 def log_cosh_by_the_book(y_true, y_pred):
     error = align(y_true, y_pred) - y_pred
     return ops.mean(ops.log(ops.cosh(error)), axis=-1)
+
+
+@broken_function("loss", "is_finite_at_zero_error")
+def divergence_by_the_book(y_true, y_pred):
+    """Zero times the logarithm of zero is NaN: `y_true` is not clipped."""
+    y_true = align(y_true, y_pred)
+    y_pred = ops.clip(y_pred, 1e-7, 1.0)
+    return ops.sum(y_true * ops.log(y_true / y_pred), axis=-1)
+
+
+@broken_function("loss", "is_finite_where_certain_and_wrong")
+def focal_without_clipping(y_true, y_pred):
+    y_true = align(y_true, y_pred)
+    right = ops.where(y_true == 1, y_pred, 1 - y_pred)
+    return -ops.mean(ops.square(1 - right) * ops.log(right), axis=-1)
+
+
+@broken_function("loss", "is_finite_for_large_errors")
+def cross_entropy_by_the_book(y_true, y_pred):
+    """Right but for the class that a softmax gives a share of zero."""
+    shares = ops.softmax(y_pred, axis=-1)
+    return -ops.sum(align(y_true, y_pred) * ops.log(shares), axis=-1)
 
 
 @broken("loss", "can_be_called")
@@ -279,7 +351,7 @@ class CountsItsCalls(Squares):
         return self.calls * super().call(y_true, y_pred)
 
 
-@broken("loss", "works_in_mixed_float16")
+@broken("loss", "works_in_mixed_float16", "is_finite_where_float16_ends")
 class ConvertsNothing(Squares):
     """`__call__` without what the base class does to dtypes."""
 
@@ -297,6 +369,17 @@ class ConvertsNothing(Squares):
         if self.reduction == "mean_with_sample_weight":
             return ops.sum(values) / ops.sum(sample_weight)
         return ops.mean(values)
+
+
+@broken("loss", "is_finite_where_float16_ends")
+class SquaresInFloat16(Squares):
+    """As precise as the layers, whose numbers are smaller."""
+
+    def call(self, y_true, y_pred):
+        dtype = keras.config.dtype_policy().compute_dtype
+        y_true, y_pred = ops.cast(y_true, dtype), ops.cast(y_pred, dtype)
+        values = super().call(y_true, y_pred)
+        return ops.cast(values, "float32")
 
 
 def create_squares(factor):

@@ -65,6 +65,33 @@ class FallsForEver(Halving):
         return self.rate * (1 - ops.cast(step, "float32") / self.steps)
 
 
+@broken("schedule", "is_never_negative")
+class DividesAtTheEndOfItsWarmup(Halving):
+    """Both halves of a `where` meet at a step that divides by 0."""
+
+    def __init__(self, peak=0.1, warmup_steps=40):
+        self.peak = peak
+        self.warmup_steps = warmup_steps
+
+    def __call__(self, step):
+        step = ops.cast(step, "float32")
+        rising = self.peak * step / self.warmup_steps
+        falling = self.peak / ops.sqrt(ops.abs(step - self.warmup_steps))
+        return ops.where(step < self.warmup_steps, rising, falling)
+
+    def get_config(self):
+        return {"peak": self.peak, "warmup_steps": self.warmup_steps}
+
+
+@broken("schedule", "is_above_zero_at_some_step", "uses_every_number")
+class RateBecomesAWholeNumber(Halving):
+    """A rate of 0.1 in the dtype of the step."""
+
+    def __call__(self, step):
+        rate = ops.cast(self.rate, "int64")
+        return super().__call__(step) * ops.cast(rate, "float32")
+
+
 @broken("schedule", "is_never_negative", "is_followed_in_training")
 class RootOfTheStep(Halving):
     """At step 0 it divides by zero."""
