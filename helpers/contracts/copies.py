@@ -8,6 +8,7 @@ import contextlib
 import copy
 import inspect
 import math
+import re
 import tempfile
 import types
 from pathlib import Path
@@ -157,7 +158,13 @@ def _identity(component, name):
     if name == "dtype" and isinstance(component, keras.layers.Layer):
         return component.dtype_policy.name
     value = attribute(component, name)
-    return value if isinstance(value, str) else None
+    if not isinstance(value, str):
+        return None
+    if isinstance(component, keras.Model):
+        # Keras counts those that were given none, as in `my_model_2`, and a
+        # model without a `get_config` of its own is counted anew.
+        return re.sub(r"_\d+$", "", value)
+    return value
 
 
 def _called(value):

@@ -14,12 +14,17 @@ from helpers.contracts.losses import identity
 from helpers.contracts.subject import (
     Broken,
     NotApplicable,
+    Stop,
     Subject,
+    arrays_of,
     difference,
+    is_finite,
+    number,
     tensors,
 )
 
 SAMPLES = 12
+BATCHES = 300
 SPLITS = ((0, 7, 11, 12), (0, 1, 12))
 STATE_IN_WEIGHTS = (
     "Create it in `__init__` with `self.total = self.add_weight(shape=(), "
@@ -39,17 +44,30 @@ class MetricSubject(Subject):
     shows_its_numbers = False
     page = "metrics"
     input_names = ("y_true", "y_pred")
+    cannot_know = (
+        "whether the formula is the one you meant; `against=` compares it with "
+        "one that is known to be right. And what it says of more than "
+        "16,777,216 samples: there a count in float32 stands still, as it does "
+        "in Keras's own metrics."
+    )
 
     def __init__(self, component, against=None, y_true=None, y_pred=None):
         super().__init__(component, against)
         self.given = arguments.checked_example(y_true, y_pred)
 
     def own_rules(self):
+        if self.is_function:
+            yield gives_one_value_per_sample
+        yield is_defined_without_data
         yield is_the_same_in_any_batching
+        yield goes_on_for_long
+        yield keeps_its_digits
         yield reset_clears_everything
         yield keeps_state_in_weights
         yield two_halves_merge
         yield honours_sample_weight
+        yield takes_weights_as_a_column
+        yield heeds_the_mask
         yield counts_in_a_graph
         yield works_in_fit_and_evaluate
 
@@ -173,6 +191,69 @@ def _fed(metric, inputs, split):
 # --- The rules ---------------------------------------------------------------
 
 
+def gives_one_value_per_sample(subject):
+    """Keras averages what a function gives over the samples of all batches."""
+    inputs = subject.examples[0]
+    values = tf.convert_to_tensor(subject.component(*tensors(inputs)))
+    if values.shape[:1] != (len(inputs[0]),):
+        raise Broken(
+            f"For {len(inputs[0])} samples it gives values of shape "
+            f"{tuple(values.shape)}.",
+            "Average over the last axis only, `ops.mean(..., axis=-1)`. What "
+            "is no mean over samples needs a class with sums as its weights.",
+        )
+
+
+def is_defined_without_data(subject):
+    """Before the first batch a progress bar shows it, and a file keeps it.
+
+    Keras's own metrics say 0. A score must not say that all is perfect.
+    """
+    metric = subject.fresh()
+    for inputs in subject.examples:
+        metric.update_state(*inputs)  # some make their weights here
+    metric.reset_state()
+    value = metric.result()
+    hint = (
+        "Divide with `ops.divide_no_nan(self.total, self.count)`, which gives "
+        "0 for 0 / 0, as Keras's own metrics do."
+    )
+    if not is_finite(value):
+        raise Broken("Without any data it is NaN or infinite.", hint, ())
+    perfect = _perfect(subject)
+    if (
+        perfect is not None
+        and np.any(arrays_of(perfect)[0])
+        and difference(value, perfect) is None
+    ):
+        raise Broken(
+            f"Without any data it is {number(np.max(perfect))}, as for perfect "
+            "predictions.",
+            hint,
+            (),
+        )
+    if all(np.ndim(array) == 0 for array in arrays_of(value)):
+        said = ", ".join(number(array) for array in arrays_of(value))
+        return f"Without any data it is {said}."
+
+
+def _perfect(subject):
+    """What it gives where predictions equal targets, if one number."""
+    inputs = subject.examples[0]
+    if len(inputs) != 2 or inputs[0].shape != inputs[1].shape:
+        return None
+    try:
+        value = subject.compute(subject.fresh(), inputs[0], inputs[0])
+        imperfect = subject.compute(subject.fresh(), *inputs)
+    except Stop:
+        raise
+    except Exception:  # the reader's code: it may refuse such predictions
+        return None
+    if isinstance(value, dict) or difference(value, imperfect) is None:
+        return None
+    return value
+
+
 def is_the_same_in_any_batching(subject):
     """The value of an epoch must not depend on how it was cut into batches."""
     for inputs in subject.examples:
@@ -194,6 +275,91 @@ def is_the_same_in_any_batching(subject):
         if text := subject.difference(seen, whole):
             raise Broken(f"In reversed order it gives {text}.", SUMS_IN_WEIGHTS)
     return "The same at once, in batches and in reversed order."
+
+
+def goes_on_for_long(subject):
+    """A validation set has thousands of samples, and the first ones count.
+
+    It is fed 300 batches: the same as all at once, the last ones first.
+    """
+    inputs = subject.examples[0]
+    other = _with_other_predictions(inputs)
+    metric, at_once = subject.fresh(), subject.fresh()
+    metric.update_state(*_part(inputs, 0, 2))  # some make their weights here
+    metric.reset_state()
+    update = tf.function(metric.update_state, autograph=False)
+    try:
+        for batch in (inputs, other):
+            batch = tensors(batch)
+            for _ in range(BATCHES // 2):
+                update(*batch)
+        seen = metric.result()
+    except Stop:
+        raise
+    except Exception:
+        raise NotApplicable("It does not run in a graph.") from None
+    at_once.update_state(
+        *(
+            np.concatenate([last] * (BATCHES // 2) + [first] * (BATCHES // 2))
+            for first, last in zip(inputs, other, strict=True)
+        )
+    )
+    if text := subject.difference(seen, at_once.result(), 1e-3):
+        raise Broken(
+            f"After {BATCHES} batches of {len(inputs[0])} it gives {text}, the "
+            "value of the same samples at once.",
+            "Keep sums of all samples, in float32 or int32: no last ones, and "
+            "no dtype that is soon full.",
+        )
+
+
+def _with_other_predictions(inputs):
+    """The same predictions for other samples, so that the value differs."""
+    if len(inputs) == 1:
+        return [2 * inputs[0]]
+    return [inputs[0], np.roll(inputs[1], 1, axis=0)]
+
+
+def keeps_its_digits(subject):
+    """Prices in cents and years are numbers far from zero.
+
+    A difference of two large sums keeps none of its digits in float32. Tried
+    where the value does not change if targets and predictions move alike.
+    """
+    if subject.given or len(subject.examples[0]) != 2:
+        raise NotApplicable("Tried only with targets of our own.")
+    random = np.random.default_rng(4)
+    y_true = random.normal(size=(40, 1)).astype("float32")
+    y_pred = y_true + random.normal(size=(40, 1)).astype("float32") / 2
+    values = [
+        _value_or_none(subject, y_true + shift, y_pred + shift)
+        for shift in np.float32((0, 1, 30, 10_000))
+    ]
+    if any(value is None for value in values) or not is_finite(values[:3]):
+        raise NotApplicable("It does not take every real number.")
+    near, *moved, far = values
+    size = max(np.max(np.abs(array), initial=0) for array in arrays_of(near))
+    if size < 1e-2 or any(difference(value, near, 1e-3) for value in moved):
+        raise NotApplicable(
+            "It changes where targets and predictions grow alike."
+        )
+    if text := subject.difference(far, near, 5e-2):
+        raise Broken(
+            f"With 10,000 added to targets and predictions it gives {text}, "
+            "which it gives without.",
+            "Subtract before you square and add up: keep a running mean and "
+            "the squares around it, as Welford's method does.",
+            (y_true + 10_000, y_pred + 10_000),
+        )
+
+
+def _value_or_none(subject, y_true, y_pred):
+    try:
+        return subject.compute(subject.fresh(), y_true, y_pred)
+    except Stop:
+        raise
+    except Exception:  # the reader's code: it may refuse such numbers
+        return None
 
 
 def reset_clears_everything(subject):
@@ -282,10 +448,29 @@ def two_halves_merge(subject):
             elif here.aggregation in ("sum", None):
                 here.assign(here + there)
         if text := subject.difference(one.result(), both.result()):
+            if _merges_as_an_extreme(subject, inputs, both):
+                raise NotApplicable(
+                    "It keeps a largest or smallest value, which halves merge "
+                    "by `max` or `min`. Keras adds up weights: on several "
+                    "devices its value is wrong, on one it is right."
+                )
             raise Broken(
                 f"Two halves with their weights added give {text}.",
                 SUMS_IN_WEIGHTS,
             )
+
+
+def _merges_as_an_extreme(subject, inputs, both):
+    half = len(inputs[0]) // 2
+    for extreme in (np.maximum, np.minimum):
+        one, two = subject.fresh(), subject.fresh()
+        one.update_state(*_part(inputs, 0, half))
+        two.update_state(*_part(inputs, half, None))
+        for here, there in zip(one.variables, two.variables, strict=True):
+            here.assign(extreme(here.numpy(), there.numpy()))
+        if difference(one.result(), both.result()) is None:
+            return True
+    return False
 
 
 def honours_sample_weight(subject):
@@ -317,6 +502,67 @@ def honours_sample_weight(subject):
                     "ops.sum(sample_weight)`; a function returns one value "
                     "per sample.",
                 )
+
+
+def takes_weights_as_a_column(subject):
+    """Weights often come as a column, of shape `(n, 1)`.
+
+    With values of shape `(n,)` they make a square of all with all.
+    """
+    for inputs in subject.examples:
+        weights = np.random.default_rng(6).uniform(size=len(inputs[0]))
+        weights = weights.astype("float32")
+        flat, column = subject.fresh(), subject.fresh()
+        try:
+            flat.update_state(*inputs, sample_weight=weights)
+            column.update_state(*inputs, sample_weight=weights[:, None])
+            seen = column.result()
+        except Stop:
+            raise
+        except Exception as error:  # which is clear enough, too
+            raise NotApplicable(
+                f"It refuses them: {type(error).__name__}."
+            ) from None
+        if text := subject.difference(seen, flat.result()):
+            raise Broken(
+                f"Weights of shape {weights[:, None].shape} give {text}, which "
+                f"those of shape {weights.shape} give.",
+                "Bring them to the shape of the values first: "
+                "`ops.reshape(sample_weight, ops.shape(values))`.",
+            )
+
+
+def heeds_the_mask(subject):
+    """Steps that `Masking` hides are no samples."""
+    inputs = subject.examples[0]
+    if len(inputs) != 2 or len(inputs[0]) % 2:
+        raise NotApplicable("It takes no series.")
+    keep = np.arange(len(inputs[0])) % 3 != 1
+    series = [part.reshape(2, -1, *part.shape[1:]) for part in inputs]
+    y_pred = tf.convert_to_tensor(series[1])
+    y_pred._keras_mask = tf.constant(keep.reshape(2, -1))
+    seen = _value_or_none(subject, series[0], y_pred)
+    everything = _value_or_none(subject, *series)
+    flat = subject.compute(subject.fresh(), *inputs)
+    if seen is None or everything is None or difference(everything, flat):
+        raise NotApplicable("It does not take each step as a sample.")
+    expected = subject.compute(
+        subject.fresh(), *[part[keep] for part in inputs]
+    )
+    if difference(seen, expected) is None:
+        return "Hidden steps do not count."
+    if difference(seen, everything) is None:
+        raise NotApplicable(
+            "It counts hidden steps too, as Keras's own `AUC` and `Precision` "
+            "do. To leave them out, pass the mask as `sample_weight`."
+        )
+    text = subject.difference(seen, expected)
+    raise Broken(
+        f"Where steps are hidden it gives {text}, the value of the others.",
+        "The mask is True where a step counts: `weights = ops.cast("
+        "y_pred._keras_mask, self.dtype)`.",
+        (series[0], series[1], keep.reshape(2, -1)),
+    )
 
 
 def _takes_sample_weight(metric):

@@ -1,13 +1,24 @@
 """What a model must do: what a layer does, and be saved and trained."""
 
+import functools
+
 import keras
 import numpy as np
 import tensorflow as tf
 
-from helpers.contracts import arguments, layers
-from helpers.contracts.copies import is_functional
-from helpers.contracts.layers import LayerSubject
-from helpers.contracts.subject import Broken, difference, is_finite, tensors
+from helpers.contracts import arguments, fitting, layers
+from helpers.contracts.copies import copy_of, dtype_policy, is_functional
+from helpers.contracts.explanations import describe
+from helpers.contracts.fitting import KERAS_TRAINS, STEPS, Training
+from helpers.contracts.layers import SAMPLES, LayerSubject
+from helpers.contracts.subject import (
+    Broken,
+    NotApplicable,
+    Stop,
+    difference,
+    is_finite,
+    tensors,
+)
 
 
 class ModelSubject(LayerSubject):
@@ -18,6 +29,13 @@ class ModelSubject(LayerSubject):
     file_hint = (
         "Return every argument in `get_config`, create every layer in "
         "`__init__` or `build`, and build all of them there."
+    )
+
+    cannot_know = (
+        "whether an added loss belongs in evaluation too, which it does unless "
+        "it is the price of training alone; and whether a `train_step` of its "
+        "own makes the steps that you meant: with its options off, compare "
+        "its `fit` with that of `keras.Model`."
     )
 
     def check_argument(self, name, value):
@@ -32,13 +50,22 @@ class ModelSubject(LayerSubject):
         yield layers.restores_every_weight
         yield layers.makes_no_weights_in_call
         yield layers.tracks_every_weight
-        yield layers.gradient_reaches_every_weight
+        yield gradient_reaches_every_weight
         yield layers.promises_the_right_shape
         yield layers.is_the_same_symbolically
         yield layers.takes_any_batch_size
         yield layers.is_deterministic_without_training
         yield predicts_what_it_computes
         yield trains_in_fit
+        yield fitting.adds_no_loss_that_grows_with_the_batch
+        yield fitting.updates_its_metrics_in_evaluation_too
+        yield fitting.resets_its_metrics
+        yield fitting.reports_its_metrics
+        yield fitting.brings_the_loss_down
+        yield fitting.moves_every_weight
+        yield fitting.uses_the_sample_weights
+        yield fitting.tells_its_layers_when_it_trains
+        yield fitting.scales_its_loss_for_float16
 
     def precision_rules(self):
         yield works_in_mixed_float16
@@ -59,20 +86,113 @@ class ModelSubject(LayerSubject):
     def component_in(self, model):
         return model
 
+    def has_its_own(self, *names):
+        """Those of some methods of `keras.Model` that it overrides."""
+        cls = type(self.component)
+        return [
+            name
+            for name in names
+            if not getattr(cls, name).__module__.startswith("keras.")
+        ]
+
+    def own_steps(self):
+        """Its own ones of `train_step` and `test_step`.
+
+        Raises:
+            NotApplicable: If there are none.
+        """
+        names = self.has_its_own("train_step", "test_step")
+        if not names:
+            raise NotApplicable(KERAS_TRAINS)
+        return names
+
+    def data(self):
+        """What its steps take: inputs and targets, or inputs alone.
+
+        Raises:
+            NotApplicable: If `train_step` takes nothing that we know.
+        """
+        data, _, reason = self._found_data
+        if reason:
+            raise NotApplicable(reason)
+        return data
+
+    def steps_that_take_data(self):
+        """The names of its steps; that of Keras needs the usual targets."""
+        self.data()
+        own = self.has_its_own("train_step", "test_step")
+        return [
+            name
+            for name in ("train_step", "test_step")
+            if self.takes_targets or name in own
+        ]
+
+    @property
+    def takes_targets(self):
+        """Whether its steps take targets for the loss of `compile`."""
+        return self._found_data[1]
+
+    @functools.cached_property
+    def _found_data(self):
+        inputs = tensors(self.inputs_for(SAMPLES))
+        x = inputs[0] if len(inputs) == 1 else list(inputs)
+        random = np.random.default_rng(7)
+        outputs = self.call(self.ready(), inputs)
+        targets = tf.nest.map_structure(
+            lambda output: tf.constant(
+                random.normal(size=output.shape), "float32"
+            ),
+            outputs,
+        )
+        if not self.has_its_own("train_step"):
+            return (x, targets), True, None
+        first_error = None
+        classes = tf.zeros((SAMPLES,), "int32")
+        for place, data in enumerate(((x, targets), x, (x, classes))):
+            try:
+                Training(self).model.train_step(data)
+            except (NameError, Stop):  # no data will help
+                raise
+            except NotApplicable as reason:
+                return None, False, str(reason)
+            except Exception as error:
+                first_error = first_error or error
+            else:
+                return data, place == 0, None
+        reason = (
+            "Its `train_step` takes neither inputs and targets, nor inputs "
+            f"alone: it raised {describe(first_error)}"
+        )
+        return None, False, reason
+
+
+def gradient_reaches_every_weight(subject):
+    """A weight without a gradient is never trained.
+
+    A loss outside of `call` may be what a weight is there for.
+    """
+    try:
+        return layers.gradient_reaches_every_weight(subject)
+    except Broken:
+        if not subject.has_its_own("train_step", "compute_loss"):
+            raise
+        moved = Training(subject).moved(subject.data(), STEPS)
+        if not all(map(np.any, moved)):
+            raise
+        return "Some of them are trained by a loss outside of `call`."
+
 
 def trains_in_fit(subject):
     """A model is there to be trained, and `fit` makes a graph of it."""
-    model = subject.ready()
-    inputs = subject.examples[0]
-    outputs = subject.call(model, tensors(inputs))
-    targets = tf.nest.map_structure(
-        lambda output: np.zeros(output.shape, "float32"), outputs
-    )
+    data = subject.data()
+    model = Training(subject).model
     before = [weight.numpy() for weight in model.trainable_weights]
-    x = inputs[0] if len(inputs) == 1 else list(inputs)
-    losses = tf.nest.map_structure(lambda _: "mse", outputs)
-    model.compile(keras.optimizers.SGD(0.01), loss=losses, jit_compile=False)
-    history = model.fit(x, targets, batch_size=2, epochs=1, verbose=0).history
+    x, y = data if isinstance(data, tuple) else (data, None)
+    x, y = (
+        None if value is None else tf.nest.map_structure(np.asarray, value)
+        for value in (x, y)
+    )
+    history = model.fit(x, y, batch_size=2, epochs=1, verbose=0).history
     if not all(np.all(np.isfinite(values)) for values in history.values()):
         raise Broken(
             "After one epoch of `fit` a loss is not finite.",
@@ -105,8 +225,15 @@ def predicts_what_it_computes(subject):
 
 def works_in_mixed_float16(subject):
     """Under `mixed_float16` its layers compute in `float16`."""
-    expected = subject.compute(subject.ready(), *tensors(subject.examples[0]))
-    _, seen = layers.under_policy(subject, "mixed_float16")
+    inputs = tensors(subject.examples[0])
+    exact = subject.fresh()
+    expected = subject.call(exact, inputs)
+    with dtype_policy("mixed_float16"):
+        model = copy_of(subject.component, layers._without_dtypes)
+        subject.call(model, inputs)
+        # As they were made: filled at random, a deep one would overflow.
+        model.set_weights(exact.get_weights())
+        seen = subject.call(model, inputs)
     if not is_finite(seen):
         raise Broken(
             "Under mixed_float16 it gives NaN or infinity.",

@@ -11,10 +11,12 @@ from helpers.contracts.subject import (
     NotApplicable,
     Subject,
     difference,
+    number,
     tensors,
 )
 
 STEPS = 5
+MANY_STEPS = 100
 
 
 class OptimizerSubject(Subject):
@@ -30,14 +32,24 @@ class OptimizerSubject(Subject):
         "read once, when the graph is made."
     )
     takes_functions = False
+    cannot_know = (
+        "whether the steps are those of the formula that you meant, such as a "
+        "correction of the first ones; `against=` compares them with those of "
+        "a known optimizer."
+    )
 
     def own_rules(self):
         yield resumes_from_a_file
         yield keeps_a_state_for_each_variable
         yield moves_every_variable
+        yield goes_down_a_bowl
+        yield counts_each_step_once
         yield follows_the_learning_rate
         yield takes_the_options_of_the_base_class
+        yield decays_all_weights_but_the_excluded
         yield takes_variables_in_float64
+        if self.against is not None:
+            yield equals_the_reference_after_many_steps
 
     def fresh(self):
         return copy_of(self.component)
@@ -47,11 +59,7 @@ class OptimizerSubject(Subject):
 
     def candidates(self):
         """A kernel and a bias, and what their gradients are at each step."""
-        random = np.random.default_rng(0)
-        shapes = (3, 2), (2,)
-        weights = [random.normal(size=shape) for shape in shapes]
-        gradients = [random.normal(size=(STEPS, *shape)) for shape in shapes]
-        yield tuple(array.astype("float32") for array in weights + gradients)
+        yield weights_and_gradients((3, 2), (2,))
 
     def compute(self, component, *weights_and_gradients):
         """The weights after the steps, each gradient used once."""
@@ -60,10 +68,7 @@ class OptimizerSubject(Subject):
     def trained(self, component, weights_and_gradients, compiled=None):
         """The same; `compiled` are arguments for `tf.function`, if any."""
         half = len(weights_and_gradients) // 2
-        variables = [
-            keras.Variable(weight, dtype=weight.dtype.name)
-            for weight in weights_and_gradients[:half]
-        ]
+        variables = variables_with(weights_and_gradients[:half])
         gradients = weights_and_gradients[half:]
         component.build(variables)
 
@@ -114,6 +119,26 @@ class OptimizerSubject(Subject):
         return model.optimizer
 
 
+def weights_and_gradients(*shapes, steps=STEPS):
+    """Weights of some shapes, and as many gradients of each for all steps."""
+    random = np.random.default_rng(0)
+    weights = [random.normal(size=shape) for shape in shapes]
+    gradients = [random.normal(size=(steps, *shape)) for shape in shapes]
+    return tuple(array.astype("float32") for array in weights + gradients)
+
+
+def variables_with(weights):
+    """Variables named as in dense layers: a name that many have in common."""
+    variables = []
+    for place, weight in enumerate(weights):
+        name = "kernel" if len(weight.shape) > 1 else "bias"
+        with keras.name_scope(f"dense_{place}"):
+            variables.append(
+                keras.Variable(weight, dtype=weight.dtype.name, name=name)
+            )
+    return variables
+
+
 # --- State -------------------------------------------------------------------
 
 
@@ -141,15 +166,19 @@ def resumes_from_a_file(subject):
     )
     if kept:
         raise Broken(
-            f"In the state of the loaded optimizer there is {kept}.",
+            f"After {STEPS} steps of a dense layer, saving and loading there "
+            f"is {kept} in the state of the optimizer.",
             "Make the state in `build`, in an order that does not change.",
+            inputs=(),
         )
     if text := subject.difference(go_on(loaded), go_on(model), 1e-5):
         raise Broken(
-            f"The training that goes on after loading ends with {text}.",
+            f"{STEPS} steps of a dense layer, saving, loading and {STEPS} more "
+            f"steps end with {text}, which it is without the break.",
             "Make all state in `build` with "
             "`self.add_variable_from_reference(variable, name=...)`, and "
             "return every argument in `get_config`.",
+            inputs=(),
         )
     return f"{len(model.optimizer.variables)} variables in its state."
 
@@ -158,20 +187,26 @@ def keeps_a_state_for_each_variable(subject):
     """What one variable did must not move another."""
     if getattr(subject.component, "global_clipnorm", None):
         raise NotApplicable("`global_clipnorm` looks at all gradients.")
-    inputs = tensors(subject.examples[0])
+    shapes = (3, 2), (3, 2), (2,)
+    inputs = tensors(weights_and_gradients(*shapes))
     together = subject.compute(subject.fresh(), *inputs)
     half = len(inputs) // 2
     alone = [
         subject.compute(subject.fresh(), inputs[i], inputs[half + i])[0]
         for i in range(half)
     ]
-    if text := subject.difference(together, alone):
-        raise Broken(
-            f"Trained together, variables come to {text}, which is what they "
-            "come to alone.",
-            "Keep a list with one state for each variable, and find it with "
-            "`self._get_variable_index(variable)`.",
-        )
+    for shape, one, other in zip(shapes, together, alone, strict=True):
+        if text := difference(one, other):
+            raise Broken(
+                "Two kernels of shape (3, 2) and a bias of shape (2,) are "
+                f"trained together for {STEPS} steps: that of shape {shape} "
+                f"comes to {text}, which it comes to alone.",
+                "Keep a list with one state for each variable, and find it "
+                "with `self._get_variable_index(variable)`: shapes and names "
+                "are not unique. Where variables share a state on purpose, "
+                "leave this rule out with `skip=`.",
+                inputs=(),
+            )
 
 
 # --- Steps -------------------------------------------------------------------
@@ -180,33 +215,124 @@ def keeps_a_state_for_each_variable(subject):
 def moves_every_variable(subject):
     """A gradient that is not zero asks for a step."""
     inputs = tensors(subject.examples[0])
-    for place, after in enumerate(subject.compute(subject.fresh(), *inputs)):
-        if not difference(after, inputs[place], 1e-9):
-            raise Broken(
-                f"{STEPS} steps changed nothing in variable {place}.",
-                "Let `update_step` call `self.assign_sub(variable, step)`; a "
-                "result that is only computed changes no variable.",
+    still = {0, 1}
+    for _, component in _with_some_rates(subject):
+        after = subject.compute(component, *inputs)
+        still -= {p for p in still if difference(after[p], inputs[p], 1e-9)}
+        if not still:
+            return
+    place = min(still)
+    raise Broken(
+        f"{STEPS} steps changed nothing in the {subject.input_names[place]}.",
+        "Let `update_step` call `self.assign_sub(variable, step)`; a result "
+        "that is only computed changes no variable.",
+    )
+
+
+def goes_down_a_bowl(subject):
+    """A step with the wrong sign climbs, whatever the learning rate."""
+    shares = {}
+    for name, component in _with_some_rates(subject):
+        shares[name] = share = _left_of_a_bowl(component)
+        if share < 0.5:
+            return (
+                f"With {name} {MANY_STEPS} steps leave {number(share)} of the "
+                "height."
             )
+    best = min(shares.values())
+    if best > 0.999:
+        raise Broken(
+            f"On a bowl of 14 weights {MANY_STEPS} steps end higher than they "
+            f"began, at {number(best)} times the height or more; tried with "
+            f"{', '.join(shares)}.",
+            "Go against the gradient: `self.assign_sub(variable, "
+            "learning_rate * gradient)`.",
+            inputs=(),
+        )
+    return f"Slow: {MANY_STEPS} steps leave {number(best)} of the height."
+
+
+def _with_some_rates(subject):
+    """Copies with other learning rates, then one with the given one."""
+    for rate in (0.1, 0.01, 1.0, 0.001):
+        try:
+            component = subject.edited(learning_rate=rate)
+        except Exception:  # one around another optimizer, which has the rate
+            break
+        yield f"learning_rate={rate:g}", component
+    yield "the given learning rate", subject.fresh()
+
+
+def _left_of_a_bowl(component):
+    """The height after many steps down a bowl, as a share of the first one."""
+    shapes = (3, 2), (3, 2), (2,)
+    random = np.random.default_rng(1)
+    weights = tensors(weights_and_gradients(*shapes)[: len(shapes)])
+    variables = variables_with(weights)
+    # The bottom is elsewhere than the zeros that a weight decay leads to.
+    bottoms = [w + np.sign(random.normal(size=w.shape)) for w in weights]
+    steepness = [random.uniform(0.5, 1.5, w.shape) for w in weights]
+
+    def away():
+        return [v.value - b for v, b in zip(variables, bottoms, strict=True)]
+
+    def slopes():
+        return [s * a for s, a in zip(steepness, away(), strict=True)]
+
+    def height():
+        pairs = zip(slopes(), away(), strict=True)
+        return sum(np.sum(slope * far) for slope, far in pairs)
+
+    component.build(variables)
+
+    def step():
+        scale = component.scale_loss(tf.constant(1.0))
+        component.apply([scale * slope for slope in slopes()], variables)
+
+    first, step = height(), tf.function(step, autograph=False)
+    for _ in range(MANY_STEPS):
+        step()
+    last = height()
+    return last / first if np.isfinite(last) else np.inf
+
+
+def counts_each_step_once(subject):
+    """Corrections of the first steps and schedules rely on `iterations`."""
+    component = subject.fresh()
+    subject.compute(component, *tensors(subject.examples[0]))
+    counted = int(component.iterations)
+    inner = getattr(component, "inner_optimizer", component)
+    if counted != STEPS // (inner.gradient_accumulation_steps or 1):
+        raise Broken(
+            f"After {STEPS} steps with two variables `iterations` is "
+            f"{counted}.",
+            "Leave `self.iterations` to `apply` of the base class, which "
+            "counts once a step; `update_step` is called for each variable.",
+            inputs=(),
+        )
 
 
 def follows_the_learning_rate(subject):
     """Schedules and callbacks change it while a compiled training runs."""
     inputs = tensors(subject.examples[0])
-    rate = subject.first_rate()
-    falls = keras.optimizers.schedules.PiecewiseConstantDecay(
-        [1], [rate, rate / 10]
-    )
-    constant, falling = (
-        subject.trained(subject.edited(learning_rate=given), inputs, {})
-        for given in (rate, falls)
-    )
-    if not difference(falling, constant, 1e-5):
-        raise Broken(
-            "A schedule whose learning rate falls makes the same steps as a "
-            "constant one.",
-            "Use the `learning_rate` that `update_step` is given; do not keep "
-            "one of your own.",
+    rates = (subject.first_rate(), 0.1, 10.0)
+    for rate in filter(None, rates):  # a small one may not show
+        falls = keras.optimizers.schedules.PiecewiseConstantDecay(
+            [1], [rate, rate / 10]
         )
+        constant, falling = (
+            subject.trained(subject.edited(learning_rate=given), inputs, {})
+            for given in (rate, falls)
+        )
+        if difference(falling, constant, 1e-5):
+            return
+    raise Broken(
+        f"A schedule that falls from {number(rate)} to {number(rate / 10)} "
+        f"after two steps makes the same {STEPS} steps as a constant learning "
+        "rate.",
+        "Use the `learning_rate` that `update_step` is given; do not keep one "
+        "of your own.",
+    )
 
 
 def takes_the_options_of_the_base_class(subject):
@@ -224,9 +350,48 @@ def takes_the_options_of_the_base_class(subject):
     )
     if text := subject.difference(seen, expected):
         raise Broken(
-            f"With clipvalue={limit} a weight is {text}.",
+            f"With clipvalue={limit} a weight is {text}, which it is with "
+            "gradients that were clipped before.",
             "Pass `**kwargs` to `super().__init__`, and write `update_step`; "
             "leave `apply`, which clips and decays, to the base class.",
+        )
+
+
+def decays_all_weights_but_the_excluded(subject):
+    """`exclude_from_weight_decay` is for biases, in each optimizer."""
+    *weights, kernel, bias = tensors(subject.examples[0])
+
+    def after_a_step(decay):
+        component = subject.edited(
+            weight_decay=decay,
+            learning_rate=0.1,
+            clipnorm=None,
+            global_clipnorm=None,
+            gradient_accumulation_steps=None,
+        )
+        component.exclude_from_weight_decay(var_names=["bias"])
+        return subject.compute(component, *weights, kernel[:1], bias[:1])
+
+    try:
+        plain = after_a_step(0.0)
+    except Exception:
+        raise NotApplicable(
+            "It does not take `weight_decay`, or no other learning rate."
+        ) from None
+    decayed = after_a_step(1.0)
+    if not difference(decayed[0], plain[0]):
+        raise Broken(
+            "With weight_decay=1.0 a step ends at the same kernel as with "
+            "weight_decay=0.0.",
+            "Pass `**kwargs` to `super().__init__`, and write `update_step`; "
+            "leave `apply`, which decays the weights, to the base class.",
+        )
+    if text := difference(decayed[1], plain[1]):
+        raise Broken(
+            "With weight_decay=1.0 and `exclude_from_weight_decay(var_names="
+            f'["bias"])` the bias is {text}, which it is without decay.',
+            "Leave the decay to the base class, or ask "
+            "`self._use_weight_decay(variable)` first.",
         )
 
 
@@ -238,7 +403,25 @@ def takes_variables_in_float64(subject):
     seen = subject.compute(subject.fresh(), *precise)
     if text := subject.difference(seen, expected, 1e-3):
         raise Broken(
-            f"In float64 a weight comes to {text}.",
+            f"In float64 a weight comes to {text}, which it comes to in "
+            "float32.",
             "Cast numbers to the dtype of the variable: "
             "`ops.cast(learning_rate, variable.dtype)`.",
+        )
+
+
+def equals_the_reference_after_many_steps(subject):
+    """What differs late, such as a bias or a pause, is not seen at once."""
+    inputs = weights_and_gradients((3, 2), (2,), steps=MANY_STEPS)
+    seen, expected = (
+        subject.trained(component, tensors(inputs), {})
+        for component in (subject.fresh(), subject.reference())
+    )
+    if text := difference(seen, expected, 1e-3):
+        raise Broken(
+            f"After {MANY_STEPS} steps a weight is {text}, which the "
+            "reference comes to.",
+            "Compare the formula with the one of the reference: a correction "
+            "of the first steps, a limit, a `learning_rate` that is kept.",
+            inputs,
         )

@@ -4,17 +4,18 @@ Each skip is a real deviation of Keras 3.15, or of what an optimizer is for.
 """
 
 import pytest
-from keras import optimizers
+from keras import ops, optimizers
 from keras.optimizers import schedules
 
 from helpers import contracts
-from tests.contracts.broken import cases
+from tests.contracts.broken import cases, register
 from tests.contracts.broken.optimizers import Momentum
 from tests.contracts.checks import (
     assert_caught,
     failed,
     name_of,
     rules_that_catch_nothing,
+    status_of,
     with_skips,
 )
 
@@ -80,3 +81,92 @@ def test_a_skip_is_a_real_deviation(optimizer, skip):
     """When Keras mends it, the reason here is out of date."""
     report = contracts.check_optimizer(optimizer)
     assert failed(report) == set(skip), report
+
+
+# --- What might be accused, and is not ---------------------------------------
+
+
+@register
+class SignDescent(optimizers.Optimizer):
+    """Steps of one length: at the bottom it goes back and forth."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        rate = ops.cast(learning_rate, variable.dtype)
+        self.assign_sub(variable, rate * ops.sign(gradient))
+
+
+@register
+class Cautious(Momentum):
+    """It decays as the base class does, and only where it may."""
+
+    def _apply_weight_decay(self, variables):
+        if self.weight_decay is None:
+            return
+        for variable in filter(self._use_weight_decay, variables):
+            shrunk = 1 - self.learning_rate * self.weight_decay
+            self.assign(variable, variable * ops.cast(shrunk, variable.dtype))
+
+
+@register
+class CountsForItself(Momentum):
+    """A counter of its own for each variable."""
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self.counts = [
+            self.add_variable((), dtype="int32", name="count")
+            for _ in variables
+        ]
+
+    def update_step(self, gradient, variable, learning_rate):
+        count = self.counts[self._get_variable_index(variable)]
+        self.assign_add(count, 1)
+        root = ops.sqrt(ops.cast(count, variable.dtype))
+        super().update_step(gradient / root, variable, learning_rate)
+
+
+WARM_UP = schedules.CosineDecay(0.0, 9, warmup_target=0.1, warmup_steps=9)
+RIGHT = [
+    SignDescent(0.1),
+    SignDescent(learning_rate=30.0),
+    Cautious(0.1, weight_decay=0.5),
+    CountsForItself(),
+    # The given learning rate is useless, and yet the optimizer is right.
+    optimizers.SGD(1e4),
+    optimizers.Adadelta(1e-3),
+    # No step at first
+    optimizers.Adam(WARM_UP),
+    optimizers.LossScaleOptimizer(optimizers.SGD(0.1, loss_scale_factor=None)),
+]
+
+
+@pytest.mark.parametrize("optimizer", RIGHT, ids=name_of)
+def test_right_optimizer_is_not_accused(optimizer):
+    inner = isinstance(optimizer, optimizers.LossScaleOptimizer)
+    rules = "follows_the_learning_rate", "takes_the_options_of_the_base_class"
+    skip = dict.fromkeys(rules, INNER) if inner else None
+    contracts.check_optimizer(optimizer, skip=skip).raise_if_failed()
+
+
+# --- Against a known one -----------------------------------------------------
+
+
+@register
+class Tires(Momentum):
+    """It stops after 30 steps, when a check of five is long over."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        rate = ops.where(self.iterations < 30, learning_rate, 0.0)
+        super().update_step(gradient, variable, rate)
+
+
+@pytest.mark.parametrize("cls", [Momentum, Tires])
+def test_late_differences_from_a_known_optimizer_are_seen(cls):
+    report = contracts.check_optimizer(
+        cls(0.1, momentum=0.7), against=optimizers.SGD(0.1, momentum=0.7)
+    )
+    found = status_of(report, "equals_the_reference_after_many_steps")
+    assert found == ("failed" if cls is Tires else "passed"), report
+    assert status_of(report, "equals_the_reference") == "passed", report

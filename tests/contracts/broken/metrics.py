@@ -31,16 +31,91 @@ class MeanError(keras.metrics.Metric):
         errors = self.errors(y_true, y_pred)
         weights = ops.ones_like(errors)
         if sample_weight is not None:
-            weights = ops.cast(sample_weight, errors.dtype)
+            weights = self.cast_weights(sample_weight, errors)
         self.total.assign_add(ops.sum(weights * errors))
         self.count.assign_add(ops.sum(weights))
+
+    def cast_weights(self, sample_weight, errors):
+        weights = ops.cast(sample_weight, errors.dtype)
+        return ops.reshape(weights, ops.shape(errors))
 
     def result(self):
         return ops.divide_no_nan(self.total, self.count)
 
 
+@broken("metric", "takes_weights_as_a_column")
+class WeighsAllWithAll(MeanError):
+    """Weights of shape `(n, 1)` times errors of shape `(n,)` are a square."""
+
+    def cast_weights(self, sample_weight, errors):
+        return ops.cast(sample_weight, errors.dtype)
+
+
+@broken("metric", "is_defined_without_data")
+class DividesByNothing(MeanError):
+    """NaN until the first batch is there."""
+
+    def result(self):
+        return self.total / self.count
+
+
+@broken("metric", "is_defined_without_data")
+class PerfectWithoutData(MeanError):
+    """A score of 1 that nobody has earned."""
+
+    def result(self):
+        return 1.0 - super().result()
+
+
+@broken("metric", "goes_on_for_long")
+class ForgetsTheFirst(MeanError):
+    """Of more than a thousand samples the older count for less."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(y_true, y_pred, sample_weight)
+        full = ops.cast(self.count > 1000, self.dtype)
+        for weight in (self.total, self.count):
+            weight.assign(weight / (1.0 + full))
+
+
+@broken("metric", "keeps_its_digits")
+class SubtractsLargeSums(MeanError):
+    """The variance of the targets: a mean of squares less a square."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.squares = self.add_weight(name="squares", initializer="zeros")
+
+    def errors(self, y_true, y_pred):
+        return ops.cast(y_true, self.dtype)[:, 0]
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        super().update_state(y_true, y_pred, sample_weight)
+        values = self.errors(y_true, y_pred)
+        weights = ops.ones_like(values)
+        if sample_weight is not None:
+            weights = self.cast_weights(sample_weight, values)
+        self.squares.assign_add(ops.sum(weights * ops.square(values)))
+
+    def result(self):
+        squares = ops.divide_no_nan(self.squares, self.count)
+        return squares - ops.square(super().result())
+
+
+@broken("metric", "heeds_the_mask")
+class CountsWhatIsHidden(MeanError):
+    """The mask the wrong way round."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        mask = getattr(y_pred, "_keras_mask", None)
+        if mask is not None:
+            sample_weight = ops.logical_not(mask)
+        super().update_state(y_true, y_pred, sample_weight)
+
+
 @broken_function(
     "metric",
+    "gives_one_value_per_sample",
     "is_the_same_in_any_batching",
     "two_halves_merge",
     "honours_sample_weight",
@@ -59,13 +134,18 @@ class AveragesBatches(MeanError):
         errors = self.errors(y_true, y_pred)
         if sample_weight is None:
             sample_weight = ops.ones_like(errors)
-        sample_weight = ops.cast(sample_weight, errors.dtype)
+        sample_weight = self.cast_weights(sample_weight, errors)
         mean = ops.sum(errors * sample_weight) / ops.sum(sample_weight)
         self.total.assign_add(mean)
         self.count.assign_add(1.0)
 
 
-@broken("metric", "is_the_same_in_any_batching", "works_in_fit_and_evaluate")
+@broken(
+    "metric",
+    "is_the_same_in_any_batching",
+    "goes_on_for_long",
+    "works_in_fit_and_evaluate",
+)
 class KnowsTheLastBatchOnly(MeanError):
     """Assigns where it should add."""
 
@@ -83,7 +163,7 @@ class KeepsTheMean(MeanError):
         errors = self.errors(y_true, y_pred)
         weights = ops.ones_like(errors)
         if sample_weight is not None:
-            weights = ops.cast(sample_weight, errors.dtype)
+            weights = self.cast_weights(sample_weight, errors)
         self.count.assign_add(ops.sum(weights))
         self.total.assign((before + ops.sum(weights * errors)) / self.count)
 
@@ -117,6 +197,7 @@ class ResetsNothing(MeanError):
 @broken(
     "metric",
     "reset_clears_everything",
+    "goes_on_for_long",
     "two_halves_merge",
     "works_in_fit_and_evaluate",
 )
@@ -163,6 +244,7 @@ class CountsInPython(MeanError):
 @broken(
     "metric",
     "keeps_state_in_weights",
+    "is_defined_without_data",
     "two_halves_merge",
     "counts_in_a_graph",
     "works_in_fit_and_evaluate",
@@ -218,7 +300,7 @@ class DividesByTheNumber(MeanError):
     def update_state(self, y_true, y_pred, sample_weight=None):
         errors = self.errors(y_true, y_pred)
         if sample_weight is not None:
-            errors = errors * ops.cast(sample_weight, errors.dtype)
+            errors = errors * self.cast_weights(sample_weight, errors)
         self.total.assign_add(ops.sum(errors))
         self.count.assign_add(ops.cast(ops.size(errors), self.dtype))
 

@@ -101,7 +101,56 @@ class OneStateForAll(Momentum):
         self.assign_add(variable, ops.broadcast_to(step, variable.shape))
 
 
-@broken("optimizer", "moves_every_variable", "follows_the_learning_rate")
+@broken("optimizer", "keeps_a_state_for_each_variable")
+class OneStateForEachShape(Momentum):
+    """Two kernels of one shape share a velocity."""
+
+    def build(self, variables):
+        if self.built:
+            return
+        keras.optimizers.Optimizer.build(self, variables)
+        of_shapes = {
+            tuple(variable.shape): self.add_variable_from_reference(
+                variable, name="velocity"
+            )
+            for variable in variables
+        }
+        self.velocities = [of_shapes[tuple(v.shape)] for v in variables]
+
+
+@broken("optimizer", "goes_down_a_bowl")
+class GoesUp(Momentum):
+    """The sign of the gradient is forgotten."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        super().update_step(-gradient, variable, learning_rate)
+
+
+@broken("optimizer", "counts_each_step_once", "keeps_a_state_for_each_variable")
+class CountsEachVariable(Momentum):
+    """A count in `update_step`, which is called for each variable."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        super().update_step(gradient, variable, learning_rate)
+        self.iterations.assign_add(1)
+
+
+@broken("optimizer", "decays_all_weights_but_the_excluded")
+class DecaysEveryWeight(Momentum):
+    """A decay of its own, which knows no exceptions."""
+
+    def _apply_weight_decay(self, variables):
+        for variable in variables:
+            shrunk = 1 - self.learning_rate * (self.weight_decay or 0.0)
+            variable.assign(variable * ops.cast(shrunk, variable.dtype))
+
+
+@broken(
+    "optimizer",
+    "moves_every_variable",
+    "follows_the_learning_rate",
+    "goes_down_a_bowl",
+)
 class ComputesInVain(Momentum):
     """The result is assigned to nothing."""
 
@@ -121,7 +170,11 @@ class RateOfItsOwn(Momentum):
         super().update_step(gradient, variable, self.first_rate)
 
 
-@broken("optimizer", "takes_the_options_of_the_base_class")
+@broken(
+    "optimizer",
+    "takes_the_options_of_the_base_class",
+    "decays_all_weights_but_the_excluded",
+)
 class StepsAroundTheBaseClass(Momentum):
     """Its own `apply` forgets all that the one of the base class does."""
 
