@@ -9,11 +9,15 @@ Each check takes one component, tries it on small inputs and answers with a
     check_layer(layer, input_shape)  check_model(model, input_shape)
     check_optimizer(optimizer)       check_schedule(schedule)
 
+From the shell `python -m helpers.contracts MODULE:OBJECT ...` does the same.
+
 The way of a call: `arguments` looks at what was passed, `subject` holds the
 component with all that rules need to know of it, `common` and the module of
 its kind (`losses`, `metrics` ...) have the rules, `runner` runs them and
-`report` shows what they found. `slopes` is about gradients, `explanations` puts
-exceptions into words.
+`report` shows what they found. Rules that are a subject of their own have a
+module: `extremes` (of losses), `weights`, `masks` and `randomness` (of layers),
+`fitting` (of models). `copies` is about configs and files, `slopes` about
+gradients, `explanations` puts exceptions into words.
 
 A rule is a function in the module of its kind, or in `common` if it holds for
 every kind:
@@ -24,7 +28,10 @@ every kind:
 - It gets a `Subject`. What it computes with comes from `subject.fresh()` or
   `subject.ready()`, copies of what has a config, and `subject.examples`.
 - It returns what was seen, or nothing. It raises `Broken` with what was seen
-  and a hint with the code to write, or `NotApplicable` with the reason.
+  and a hint with the code to write, or `NotApplicable` with the reason. The
+  report adds the example that it took last, or the inputs that it names.
+- It compares with `subject.difference`, which blames no rule but the first for
+  numbers that change from call to call.
 - The report names the chapter that the subject calls `page`, unless
   `common.on_page` names another.
 
@@ -66,7 +73,8 @@ def check_activation(activation, against=None, skip=None):
     """Check what an activation must do.
 
     Args:
-        activation: Function of a tensor, or an object that is called so.
+        activation: Function of a tensor, or an object that is called so, such
+            as a layer.
         against: Another activation that must give the same numbers.
         skip: Dictionary from names of rules to the reason to leave them out.
 
@@ -163,8 +171,9 @@ def check_regularizer(regularizer, against=None, skip=None):
 def check_loss(loss, against=None, skip=None, y_true=None, y_pred=None):
     """Check what a loss must do.
 
-    It is tried with shares between 0 and 1 and with other real numbers; a
-    loss that takes neither is tried with class numbers as targets.
+    It is tried with shares between 0 and 1, with targets of 0 and 1 and with
+    other real numbers; a loss that takes none of them is tried with class
+    numbers as targets.
 
     Args:
         loss: `keras.losses.Loss`, or a function of `y_true` and `y_pred`.

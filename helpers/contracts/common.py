@@ -221,7 +221,7 @@ def _compare_gradients_with_xla(subject):
             tape.watch(moved)
             outputs = subject.compute(component, *inputs)
             total = sum(
-                tf.reduce_sum(tf.square(output))
+                tf.reduce_sum(_unevenly(tf.square(output)))
                 for output in tf.nest.flatten(outputs)
                 if output.dtype.is_floating
             )
@@ -236,6 +236,15 @@ def _compare_gradients_with_xla(subject):
             "give the half that is not chosen harmless numbers, such as "
             "`ops.sqrt(ops.where(x > 0, x, 1.0))`.",
         )
+
+
+def _unevenly(values):
+    """Weigh each number differently: the squares of a unit vector sum to 1.
+
+    The gradient of what cancels is rounding, which need not be the same.
+    """
+    weights = 2 + tf.cos(tf.range(tf.size(values), dtype="float32"))
+    return values * tf.cast(tf.reshape(weights, tf.shape(values)), values.dtype)
 
 
 # --- Configs and files -------------------------------------------------------

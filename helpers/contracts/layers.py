@@ -2,36 +2,43 @@
 
 import functools
 import inspect
+import math
 import re
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from helpers.contracts import arguments, common
+from helpers.contracts import arguments, common, masks
 from helpers.contracts.copies import (
     by_its_name,
     copy_of,
     dtype_policy,
     reloaded,
 )
+from helpers.contracts.randomness import draws_new_numbers_in_training
 from helpers.contracts.subject import (
     Broken,
     NotApplicable,
     Subject,
     arrays_of,
     difference,
-    is_finite,
+    number,
     second_call,
     tensors,
+)
+from helpers.contracts.weights import (
+    BUILD,
+    builds_its_children,
+    gradient_reaches_every_weight,
+    makes_its_weights_in_build,
+    makes_no_weights_in_call,
+    tracks_every_weight,
 )
 
 SAMPLES = 4
 UNKNOWN_SIZE = 5  # what a None in the input shape, but for the batch, becomes
-BUILD = (
-    "Create weights and build sub-layers in `build(self, input_shape)`: "
-    "`self.dense.build(input_shape)`."
-)
+LARGEST = 65504.0  # in float16
 
 
 class LayerSubject(Subject):
@@ -46,6 +53,12 @@ class LayerSubject(Subject):
         "`__init__` or `build`."
     )
     takes_functions = False
+    cannot_know = (
+        "whether the formula is the one you meant; `against=` compares it "
+        "with one that is known to be right, with equal weights. And whether "
+        "what is drawn in training has the right distribution: call it a "
+        "thousand times, and look at mean and spread."
+    )
 
     def __init__(self, component, input_shape, against=None):
         super().__init__(component, against)
@@ -62,6 +75,8 @@ class LayerSubject(Subject):
             )
 
     def own_rules(self):
+        yield is_deterministic_without_training
+        yield draws_new_numbers_in_training
         yield restores_every_weight
         yield makes_its_weights_in_build
         yield makes_no_weights_in_call
@@ -71,16 +86,24 @@ class LayerSubject(Subject):
         yield promises_the_right_shape
         yield is_the_same_symbolically
         yield takes_any_batch_size
-        yield is_deterministic_without_training
         if len(self.shapes) == 1 and len(self.shapes[0]) > 2:
-            yield passes_the_mask_on
+            yield from masks.rules()
 
     def precision_rules(self):
         yield follows_the_dtype_policy
+        yield stays_finite_in_mixed_float16
 
     @functools.cached_property
     def instability(self):
         return second_call(self)
+
+    @functools.cached_property
+    def padded(self):
+        return masks.padded(self)
+
+    @functools.cached_property
+    def masked_outputs(self):
+        return masks.masked_outputs(self)
 
     # ---- Inputs ----
 
@@ -97,7 +120,7 @@ class LayerSubject(Subject):
         ]
         return len(self.shapes) > 1 and len(required) > 1
 
-    def sizes(self, samples):
+    def sizes(self, samples=SAMPLES):
         return [
             (samples, *(UNKNOWN_SIZE if n is None else n for n in shape[1:]))
             for shape in self.shapes
@@ -244,6 +267,7 @@ def is_the_same_symbolically(subject):
         if len(promise.shape) != len(output.shape) or any(
             a not in (None, b) for a, b in pairs
         ):
+            _refuse_if_promised(subject)
             raise Broken(
                 f"A symbolic input gives the shape {tuple(promise.shape)}, a "
                 f"real one {tuple(output.shape)}.",
@@ -259,10 +283,21 @@ def is_the_same_symbolically(subject):
             )
 
 
+def _refuse_if_promised(subject):
+    """One wrong shape is one mistake: another rule has told it already."""
+    try:
+        promises_the_right_shape(subject)
+    except Broken:
+        raise NotApplicable(
+            "`compute_output_shape` is wrong: see promises_the_right_shape."
+        ) from None
+
+
 def takes_any_batch_size(subject):
     """The last batch of an epoch is small, and a prediction is often one."""
     layer = subject.ready()
-    inputs = tensors(subject.inputs_for(5))
+    five = subject.inputs_for(5)
+    inputs = tensors(five)
     together = tf.nest.flatten(subject.call(layer, inputs))
     for first, last in ((0, 1), (1, 4)):
         part = [array[first:last] for array in inputs]
@@ -273,186 +308,28 @@ def takes_any_batch_size(subject):
                     f"5 samples give an output of shape {tuple(whole.shape)}.",
                     "Keep the first axis, which is the batch: reduce over "
                     "`axis=-1`, reshape to `(-1, ...)`.",
+                    five,
                 )
             if text := subject.difference(some, whole[first:last], 1e-3):
                 raise Broken(
                     f"In another batch the same samples give {text}.",
                     "Do not mix samples: no mean over `axis=0` without "
                     "`training`, no reshape that moves the batch.",
+                    five,
                 )
-
-
-def makes_its_weights_in_build(subject):
-    """A file is loaded into a layer that was built, but never called."""
-    by_call = subject.fresh()
-    subject.call(by_call, tensors(subject.examples[0]))
-    layer = subject.fresh()
-    _build(layer, subject)
-    if len(layer.weights) < len(by_call.weights):
-        missing = len(by_call.weights) - len(layer.weights)
-        raise Broken(
-            f"{missing} of {len(by_call.weights)} weights are not there after "
-            "`build`.",
-            BUILD,
-        )
-    return f"{len(layer.weights)} weights."
-
-
-def _build(layer, subject):
-    """Call `build` as loading does: with the shapes, by name if several."""
-    sizes = subject.sizes(SAMPLES)
-    if len(sizes) == 1:
-        layer.build(sizes[0])
-    elif subject.takes_several_arguments:
-        layer.build(*sizes)
-    else:
-        layer.build(sizes)
-
-
-def makes_no_weights_in_call(subject):
-    """A weight made in `call` is new at each call, or breaks in a graph."""
-    layer = subject.fresh()
-    inputs = tensors(subject.examples[0])
-    subject.call(layer, inputs)
-    before = len(layer.weights)
-    with _counting_variables() as made:
-        subject.call(layer, inputs)
-        subject.call(layer, tensors(subject.inputs_for(2)))
-    if made or len(layer.weights) > before:
-        count = len(made) or len(layer.weights) - before
-        raise Broken(
-            f"Two more calls made {count} more variables.",
-            "Create variables and sub-layers in `__init__` or `build`, never "
-            "in `call`.",
-        )
-
-
-class _counting_variables:
-    """Collects the variables that TensorFlow makes in a `with` block."""
-
-    def __enter__(self):
-        made = []
-
-        def creator(make, **arguments):
-            variable = make(**arguments)
-            made.append(variable)
-            return variable
-
-        self.scope = tf.variable_creator_scope(creator)
-        self.scope.__enter__()
-        return made
-
-    def __exit__(self, *error):
-        self.scope.__exit__(*error)
-
-
-def tracks_every_weight(subject):
-    """What is not in `weights` is neither trained nor saved."""
-    layer = subject.ready()
-    known = {id(weight.value) for weight in layer.variables}
-    with tf.GradientTape() as tape:
-        subject.call(layer, tensors(subject.examples[0]), training=True)
-    used = list(tape.watched_variables())
-    kept = [value for _, value in _variables_in(vars(layer))]
-    unknown = {id(v): v for v in (*used, *kept) if id(v) not in known}
-    if unknown:
-        raise Broken(
-            f"It computes with {len(unknown)} variables that are not in "
-            f"`weights`, which has {len(known)}.",
-            "Create them with `self.add_weight(shape=..., name=...)` in "
-            "`build`, and sub-layers as attributes in `__init__`.",
-        )
-
-
-def _variables_in(attributes):
-    for name, value in attributes.items():
-        if name.startswith("__"):
-            continue
-        values = [value]
-        if isinstance(value, (list, tuple)):
-            values = list(value)
-        elif isinstance(value, dict):
-            values = list(value.values())
-        for item in values:
-            if isinstance(item, keras.Variable):
-                item = item.value
-            if isinstance(item, tf.Variable):
-                yield name, item
-
-
-def builds_its_children(subject):
-    """A sub-layer that `build` forgets is empty when a file is loaded."""
-    layer = subject.fresh()
-    _build(layer, subject)
-    children = [c for c in layer._flatten_layers(include_self=False)]
-    unbuilt = [child.name for child in children if not child.built]
-    if unbuilt:
-        raise Broken(
-            f"After `build` {len(unbuilt)} of {len(children)} sub-layers are "
-            "not built.",
-            BUILD,
-        )
-    return f"{len(children)} sub-layers." if children else None
-
-
-def gradient_reaches_every_weight(subject):
-    """A weight without a gradient is never trained."""
-    layer = subject.ready()
-    inputs = tensors(subject.examples[0])
-    random = np.random.default_rng(5)
-    with tf.GradientTape() as tape:
-        outputs = tf.nest.flatten(subject.call(layer, inputs, training=True))
-        # Each number counts differently: a plain sum over a softmax is flat.
-        total = sum(
-            tf.reduce_sum(
-                output * random.normal(size=output.shape).astype("float32")
-            )
-            for output in outputs
-            if output.dtype.is_floating
-        )
-        # A weight may also serve a loss that `call` adds.
-        total += sum(tf.reduce_sum(loss) for loss in layer.losses)
-    variables = layer.trainable_variables
-    if not variables:
-        return "It has no trainable weights."
-    found = tape.gradient(total, [variable.value for variable in variables])
-    lost = [
-        variable.name
-        for variable, gradient in zip(variables, found, strict=True)
-        if gradient is None
-    ]
-    if lost:
-        raise Broken(
-            f"No gradient reaches {', '.join(lost)}.",
-            "Use every trainable weight in `call`, in differentiable "
-            "functions only, or make it with `trainable=False`.",
-        )
-    found = [tf.convert_to_tensor(gradient) for gradient in found]
-    flat = [
-        variable.name
-        for variable, gradient in zip(variables, found, strict=True)
-        if not np.any(gradient)
-    ]
-    if flat:
-        raise Broken(
-            f"The gradient of {', '.join(flat)} is 0: it is never trained.",
-            "Signs, rounding and comparisons are flat: write "
-            "`tf.custom_gradient`, or make the weight with `trainable=False`.",
-        )
-    if not all(is_finite(gradient) for gradient in found):
-        raise Broken(
-            "A gradient is not finite for ordinary inputs.",
-            "Look for a division or a root near zero, and add "
-            "`keras.config.epsilon()` inside.",
-        )
 
 
 @common.on_page("saving")
 def restores_every_weight(subject):
     """After loading, each weight must have the value it was saved with."""
     inputs = subject.examples[0]
-    model = subject.model_with(subject.ready(), inputs)
-    loaded = reloaded(model, by_its_name(subject.component))
+    try:
+        model = subject.model_with(subject.ready(), inputs)
+        loaded = reloaded(model, by_its_name(subject.component))
+    except Exception:
+        raise NotApplicable(
+            "It cannot be saved and loaded: see reloads_from_a_file."
+        ) from None
     if isinstance(subject.component, keras.Model):
         # Only its first call may make the weights.
         subject.call(loaded, tensors(inputs))
@@ -492,6 +369,7 @@ def is_deterministic_without_training(subject):
             f"With training=False the second call gave {text}.",
             "Write `def call(self, inputs, training=False)`, and add "
             "randomness only `if training`.",
+            subject.examples[0],
         )
 
 
@@ -528,13 +406,19 @@ def follows_the_dtype_policy(subject):
 
 def under_policy(subject, policy, training=False):
     """A copy in a dtype policy, and what it computes there."""
-    inputs = tensors(subject.examples[0])
+    layer = _filled_under_policy(subject, policy)
+    with dtype_policy(policy):
+        inputs = tensors(subject.examples[0])
+        return layer, subject.call(layer, inputs, training)
+
+
+def _filled_under_policy(subject, policy):
     with dtype_policy(policy):
         # Without the dtypes that it was made with, its sub-layers too.
         layer = copy_of(subject.component, _without_dtypes)
-        subject.call(layer, inputs)
+        subject.call(layer, tensors(subject.examples[0]))
         fill_weights(layer)
-        return layer, subject.call(layer, inputs, training)
+        return layer
 
 
 def _without_dtypes(config):
@@ -549,42 +433,49 @@ def _without_dtypes(config):
     return config
 
 
-def passes_the_mask_on(subject):
-    """Steps that are padding must be known to the layers behind.
-
-    That is asked of a layer that works on each step by itself, and of one
-    that says `supports_masking`.
-    """
-    (inputs,) = subject.examples[0]
-    if inputs.dtype.kind != "f":
+def stays_finite_in_mixed_float16(subject):
+    """float16 ends at 65504, where exponentials and squares soon are."""
+    subject.must_repeat()
+    example = subject.examples[0]
+    if any(array.dtype.kind != "f" for array in example):
         raise NotApplicable("Its inputs are whole numbers.")
-    layer = subject.ready()
-    output = tf.nest.flatten(subject.call(layer, (tf.constant(inputs),)))[0]
-    if len(output.shape) < 3 or output.shape[1] != inputs.shape[1]:
-        raise NotApplicable("Its output has no steps that a mask would fit.")
-    if not layer.supports_masking and not _is_alone(subject, layer, inputs):
-        raise NotApplicable("It mixes steps, and no mask would fit.")
-    padded = inputs.copy()
-    padded[:, -1] = 0
-    masked = keras.layers.Masking()(tf.constant(padded))
-    output = tf.nest.flatten(subject.call(layer, (masked,)))[0]
-    mask = getattr(output, "_keras_mask", None)
-    if mask is None:
-        raise Broken(
-            "The input has a mask, and the output has none.",
-            "Write `self.supports_masking = True` in `__init__`.",
-        )
-    if tuple(mask.shape) != inputs.shape[:2]:
-        raise Broken(
-            f"The mask of the output has the shape {tuple(mask.shape)}.",
-            "Return the mask from `compute_mask(self, inputs, mask=None)`.",
-        )
+    # Squares may be summed, as all kinds of attention and of norms do.
+    numbers = max(array[0].size for array in example)
+    size = min(20.0, math.sqrt(LARGEST / (2 * numbers)))
+    inputs = tuple(size * array / np.max(np.abs(array)) for array in example)
+    try:
+        expected = _outputs_and_gradients(subject, subject.ready(), inputs)
+    except Exception:
+        raise NotApplicable(f"It takes no inputs of {number(size)}.") from None
+    layer = _filled_under_policy(subject, "mixed_float16")
+    seen = _outputs_and_gradients(subject, layer, inputs)
+    for what, one, other in zip(
+        ("output", "gradient"), seen, expected, strict=True
+    ):
+        for half, single in zip(arrays_of(one), arrays_of(other), strict=True):
+            wrong = ~np.isfinite(half) & (np.abs(single) < LARGEST / 2)
+            if wrong.any():
+                value = number(single.flat[np.flatnonzero(wrong)[0]])
+                raise Broken(
+                    f"Under mixed_float16 the {what} is not finite for inputs "
+                    f"up to {number(size)}, where float32 gives {value}.",
+                    "Keep what is computed on the way small: float16 ends at "
+                    "65504, which `ops.exp(x)` passes at x=11.1. Subtract the "
+                    "largest number first, or compute that part in float32: "
+                    '`ops.cast(x, "float32")`.',
+                    inputs,
+                )
 
 
-def _is_alone(subject, layer, inputs):
-    """Whether a step of the output depends on this step of the input only."""
-    before = tf.nest.flatten(subject.call(layer, (tf.constant(inputs),)))[0]
-    changed = inputs.copy()
-    changed[:, 0] += 1
-    after = tf.nest.flatten(subject.call(layer, (tf.constant(changed),)))[0]
-    return difference(after[:, 1:], before[:, 1:], 1e-6) is None
+def _outputs_and_gradients(subject, layer, inputs):
+    """The outputs, and what the inputs get for their gradients."""
+    inputs = tensors(inputs)
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        outputs = tf.nest.flatten(subject.call(layer, inputs))
+        total = tf.zeros(()) + sum(
+            tf.reduce_sum(tf.cast(output, "float32"))
+            for output in outputs
+            if output.dtype.is_floating
+        )
+    return outputs, tape.gradient(total, inputs, unconnected_gradients="zero")

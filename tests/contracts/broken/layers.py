@@ -1,6 +1,7 @@
 """Layers that are broken on purpose, and the right `Linear`."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 from keras import ops
 
@@ -36,7 +37,6 @@ class Linear(keras.layers.Layer):
     "config_has_every_argument",
     "is_rebuilt_from_its_config",
     "reloads_from_a_file",
-    "restores_every_weight",
     units=4,
 )
 class LayerForgets(Linear):
@@ -50,7 +50,6 @@ class LayerForgets(Linear):
     "layer",
     "is_rebuilt_from_its_config",
     "reloads_from_a_file",
-    "restores_every_weight",
 )
 class TakesNoName(Linear):
     """`__init__` without `**kwargs`."""
@@ -59,7 +58,7 @@ class TakesNoName(Linear):
         super().__init__(units)
 
 
-@broken("layer", "promises_the_right_shape", "is_the_same_symbolically")
+@broken("layer", "promises_the_right_shape")
 class PromisesOneMore(Linear):
     """`compute_output_shape` is off by one."""
 
@@ -79,7 +78,6 @@ class CountsOnTensorShape(Linear):
     "layer",
     "promises_the_right_shape",
     "reloads_from_a_file",
-    "restores_every_weight",
     "is_the_same_symbolically",
 )
 class OldOutputShape(Linear):
@@ -125,7 +123,7 @@ class HidesAVariable(Linear):
         return super().call(inputs) + ops.cast(self.bias, inputs.dtype)
 
 
-@broken("layer", "makes_its_weights_in_build", "builds_its_children")
+@broken("layer", "builds_its_children")
 class BuildsNoChild(keras.layers.Layer):
     """The sub-layer builds itself when it is called."""
 
@@ -185,15 +183,7 @@ class MovesTheBatch(Linear):
         return (1, None)
 
 
-@broken(
-    "layer",
-    "is_deterministic_without_training",
-    "reloads_from_a_file",
-    "takes_any_batch_size",
-    "is_the_same_in_a_graph",
-    "is_the_same_with_xla",
-    "follows_the_dtype_policy",
-)
+@broken("layer", "is_deterministic_without_training")
 class DropsWhenPredicting(Linear):
     """Dropout that does not ask for `training`."""
 
@@ -272,17 +262,23 @@ class RemembersCalls(Linear):
         return super().call(inputs) * self._calls
 
 
-@broken("layer", "builds_its_children")
-class LeavesAChildUnbuilt(Linear):
-    """The sub-layer has no weights that anyone would miss."""
+@broken(
+    "layer",
+    "makes_its_weights_in_build",
+    "reloads_from_a_file",
+)
+class MakesAWeightAtFirst(keras.layers.Layer):
+    """Keras calls it to build what is in it, as it has no `build`."""
 
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
         self.add = keras.layers.Add()
+        self.scale = None
 
     def call(self, inputs):
-        outputs = super().call(inputs)
-        return self.add([outputs, outputs])
+        if self.scale is None:
+            self.scale = self.add_weight(shape=(3,), name="scale")
+        return self.add([inputs, inputs]) * self.scale
 
 
 @broken("layer", "is_the_same_symbolically")
@@ -309,3 +305,184 @@ class SavesItsKernelOnly(Linear):
 
     def load_own_variables(self, store):
         self.kernel.assign(store["kernel"])
+
+
+# --- Randomness in training --------------------------------------------------
+
+
+class Noisy(Linear):
+    """Noise as it should be, for others to break."""
+
+    def __init__(self, units=2, **kwargs):
+        super().__init__(units, **kwargs)
+        self.seed_generator = keras.random.SeedGenerator(1)
+
+    def call(self, inputs, training=False):
+        outputs = super().call(inputs)
+        return outputs + self.noise(outputs) if training else outputs
+
+    def noise(self, outputs):
+        return keras.random.normal(
+            ops.shape(outputs), dtype=outputs.dtype, seed=self.seed_generator
+        )
+
+
+@broken("layer", "draws_new_numbers_in_training")
+class DrawsTheSame(Noisy):
+    """A whole number as seed has no memory."""
+
+    def noise(self, outputs):
+        return keras.random.normal(
+            ops.shape(outputs), dtype=outputs.dtype, seed=1
+        )
+
+
+@broken("layer", "draws_new_numbers_in_training")
+class DrawsOneOfTwo(Noisy):
+    """Half of its noise is always the same."""
+
+    def noise(self, outputs):
+        fixed = tf.random.stateless_uniform((self.units,), seed=(1, 2))
+        return super().noise(outputs) * ops.cast(fixed, outputs.dtype)
+
+
+@broken("layer", "draws_new_numbers_in_training")
+class DrawsWithNumPy(Noisy):
+    """Drawn when the graph is made."""
+
+    def noise(self, outputs):
+        noise = np.random.normal(size=outputs.shape[1:])
+        return ops.cast(noise, outputs.dtype)
+
+
+# --- Masks -------------------------------------------------------------------
+
+
+class Average(keras.layers.Layer):
+    """The mean over the steps that are real, for others to break."""
+
+    shape = (None, 4, 3)
+
+    def call(self, inputs, mask=None):
+        if mask is None:
+            return ops.mean(inputs, axis=1)
+        weights = ops.cast(mask, inputs.dtype)[..., None]
+        return self.average(inputs, weights)
+
+    def average(self, inputs, weights):
+        return ops.sum(inputs * weights, 1) / ops.sum(weights, 1)
+
+    def compute_mask(self, inputs, mask=None):
+        return None
+
+
+@broken("layer", "ignores_hidden_steps")
+class DividesByAllSteps(Average):
+    """The mean of all steps, although there is a mask."""
+
+    def call(self, inputs, mask=None):
+        return ops.mean(inputs, axis=1)
+
+
+@broken("layer", "ignores_hidden_steps")
+class AveragesThePadding(Average):
+    """The mask the wrong way round."""
+
+    def average(self, inputs, weights):
+        return super().average(inputs, 1 - weights)
+
+
+@broken("layer", "ignores_hidden_steps")
+class LooksAtItsNeighbours(keras.layers.Layer):
+    """Works on each step and both its neighbours, and knows no mask."""
+
+    shape = (None, 4, 3)
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs):
+        return inputs + ops.roll(inputs, 1, axis=1) + ops.roll(inputs, -1, 1)
+
+
+@broken("layer", "ignores_hidden_steps")
+class CentresWithPadding(Linear):
+    """Padded steps count in training only."""
+
+    shape = (None, 4, 3)
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs, training=False):
+        outputs = super().call(inputs)
+        if training:
+            outputs -= ops.mean(outputs, axis=(0, 1), keepdims=True)
+        return outputs
+
+
+@broken("layer", "its_mask_fits_its_output")
+class KeepsTheMaskOfItsSteps(Average):
+    """The steps are gone, and their mask goes on."""
+
+    def compute_mask(self, inputs, mask=None):
+        return mask
+
+
+@broken("layer", "its_mask_fits_its_output")
+class PassesOnAllSteps(Linear):
+    """Half of the steps, and the mask of all."""
+
+    shape = (None, 4, 3)
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.supports_masking = True
+
+    def call(self, inputs):
+        return super().call(inputs[:, ::2])
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], 2, self.units)
+
+
+@broken("layer", "passes_the_mask_on")
+class InvertsTheMask(Linear):
+    """What is padding counts, and what counts is hidden."""
+
+    shape = (None, 4, 3)
+
+    def compute_mask(self, inputs, mask=None):
+        return None if mask is None else ops.logical_not(mask)
+
+
+@broken("layer", "works_behind_a_mask")
+class WantsAMaskForEachNumber(Average):
+    """A mask has no last axis."""
+
+    def call(self, inputs, mask=None):
+        if mask is not None:
+            inputs = inputs * ops.cast(mask, inputs.dtype)
+        return ops.mean(inputs, axis=1)
+
+
+# --- Numbers -----------------------------------------------------------------
+
+
+@broken("layer", "stays_finite_in_mixed_float16")
+class GrowsTooFast(Linear):
+    """A softplus as in the textbook."""
+
+    def call(self, inputs):
+        return ops.log(1 + ops.exp(super().call(inputs)))
+
+
+@broken("layer", "is_the_same_with_xla")
+class RootOfTheOtherHalf(Linear):
+    """With XLA the half that is not chosen has a gradient too."""
+
+    def call(self, inputs):
+        x = super().call(inputs)
+        return ops.where(x > 0, ops.sqrt(x), 0.0)
