@@ -13,7 +13,6 @@ import tensorflow as tf
 
 from helpers.contracts import common, layers
 from helpers.contracts.explanations import describe
-from helpers.contracts.layers import SAMPLES
 from helpers.contracts.subject import (
     Broken,
     NotApplicable,
@@ -135,29 +134,9 @@ def adds_no_loss_that_grows_with_the_batch(subject):
 
     The same samples twice have the same mean, and twice the sum.
     """
-    model = subject.ready()
-    once = tensors(subject.inputs_for(SAMPLES))
-    twice = [tf.concat([array, array], axis=0) for array in once]
-
-    def added(inputs, training):
-        subject.call(model, inputs, training)
-        return [float(tf.reduce_sum(loss)) for loss in model.losses]
-
-    totals = {}
-    for training in (True, False):
-        first, again = added(once, training), added(once, training)
-        totals[training] = sum(first)
-        for pair in zip(first, again, added(twice, training), strict=False):
-            if difference(pair[0], pair[1], 1e-5) is None:
-                _refuse_growth(pair[0], pair[2], "an added loss")
     if subject.has_its_own("compute_loss"):
         _compare_own_loss(subject)
-    elif not any(totals.values()):
-        raise NotApplicable("It adds no loss.")
-    return (
-        f"The losses that `call` adds are {number(totals[True])} in training "
-        f"and {number(totals[False])} without."
-    )
+    return layers.adds_no_loss_that_grows_with_the_batch(subject)
 
 
 def _compare_own_loss(subject):
@@ -178,18 +157,7 @@ def _compare_own_loss(subject):
         losses.append((total, total - of_compile))
     for first, again, twice in zip(*losses, strict=True):
         if difference(first, again, 1e-5) is None:
-            _refuse_growth(first, twice, "what `compute_loss` adds")
-
-
-def _refuse_growth(once, twice, what):
-    ratio = twice / once if abs(once) > 1e-4 else 1
-    if any(abs(ratio / power - 1) < 1e-3 for power in (2, 4)):
-        raise Broken(
-            f"Of {SAMPLES} samples {what} is {number(once)}; of the same "
-            f"samples twice it is {number(twice)}.",
-            "Add a mean over the samples: `self.add_loss(ops.mean(...))`; with "
-            "a sum the price grows with the batch.",
-        )
+            layers.refuse_growth(first, twice, "what `compute_loss` adds")
 
 
 @common.on_page("internals")

@@ -86,6 +86,7 @@ class LayerSubject(Subject):
         yield promises_the_right_shape
         yield is_the_same_symbolically
         yield takes_any_batch_size
+        yield adds_no_loss_that_grows_with_the_batch
         if len(self.shapes) == 1 and len(self.shapes[0]) > 2:
             yield from masks.rules()
 
@@ -370,6 +371,47 @@ def is_deterministic_without_training(subject):
             "Write `def call(self, inputs, training=False)`, and add "
             "randomness only `if training`.",
             subject.examples[0],
+        )
+
+
+@common.on_page("internals")
+def adds_no_loss_that_grows_with_the_batch(subject):
+    """A sum makes the price depend on the size of the batch; a mean does not.
+
+    The same samples twice have the same mean, and twice the sum.
+    """
+    layer = subject.ready()
+    once = tensors(subject.inputs_for(SAMPLES))
+    twice = [tf.concat([array, array], axis=0) for array in once]
+
+    def added(inputs, training):
+        subject.call(layer, inputs, training)
+        return [float(tf.reduce_sum(loss)) for loss in layer.losses]
+
+    totals = {}
+    for training in (True, False):
+        first, again = added(once, training), added(once, training)
+        totals[training] = sum(first)
+        for pair in zip(first, again, added(twice, training), strict=False):
+            if difference(pair[0], pair[1], 1e-5) is None:
+                refuse_growth(pair[0], pair[2], "an added loss")
+    if not any(totals.values()):
+        raise NotApplicable("`call` adds no loss.")
+    return (
+        f"The losses that `call` adds are {number(totals[True])} in training "
+        f"and {number(totals[False])} without."
+    )
+
+
+def refuse_growth(once, twice, what):
+    """Raise if a loss of twice the samples is 2 or 4 times as large."""
+    ratio = twice / once if abs(once) > 1e-4 else 1
+    if any(abs(ratio / power - 1) < 1e-3 for power in (2, 4)):
+        raise Broken(
+            f"Of {SAMPLES} samples {what} is {number(once)}; of the same "
+            f"samples twice it is {number(twice)}.",
+            "Add a mean over the samples: `self.add_loss(ops.mean(...))`; with "
+            "a sum the price grows with the batch.",
         )
 
 

@@ -486,3 +486,13 @@ class RootOfTheOtherHalf(Linear):
     def call(self, inputs):
         x = super().call(inputs)
         return ops.where(x > 0, ops.sqrt(x), 0.0)
+
+
+@broken("layer", "adds_no_loss_that_grows_with_the_batch")
+class AddsASumOfActivations(Linear):
+    """A price for each sample, in place of their mean."""
+
+    def call(self, inputs):
+        outputs = super().call(inputs)
+        self.add_loss(0.01 * ops.sum(ops.square(outputs)))
+        return outputs
