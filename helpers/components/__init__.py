@@ -63,6 +63,7 @@ from helpers.components.metrics import (
     align_weights,
     as_shares,
     count_in_bins,
+    mark_unless_shares,
 )
 from helpers.components.models import (
     ResidualRegressor,
@@ -185,6 +186,7 @@ __all__ = [
     "in_words",
     "last_size",
     "magnify",
+    "mark_unless_shares",
     "masked_mean",
     "move_uphill",
     "my_glorot",

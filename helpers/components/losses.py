@@ -6,7 +6,6 @@ the cells tagged `component`: change the chapter and not this file.
 
 import math
 import numbers
-import operator
 
 import keras
 from keras import ops
@@ -113,19 +112,18 @@ def checked_number(
     kind, convert = (numbers.Integral, int) if whole else (numbers.Real, float)
     fits = isinstance(value, kind) and not isinstance(value, bool)
     number = convert(value) if fits else math.nan
-    fits = abs(number) < math.inf  # false for NaN as well
-    expected = "a whole number" if whole else "a finite number"
-    bounds = []
-    for bound, words, holds in (
-        (above, "above", operator.gt),
-        (least, "at least", operator.ge),
-        (below, "below", operator.lt),
-        (most, "at most", operator.le),
-    ):
-        if bound is not None:
-            bounds.append(f" {words} {bound}")
-            fits = fits and holds(number, bound)
-    if not fits:
+    bounds = {}  # what is asked for, and whether it is so
+    if above is not None:
+        bounds[f" above {above}"] = number > above
+    if least is not None:
+        bounds[f" at least {least}"] = number >= least
+    if below is not None:
+        bounds[f" below {below}"] = number < below
+    if most is not None:
+        bounds[f" at most {most}"] = number <= most
+    finite = abs(number) < math.inf  # false for NaN as well
+    if not finite or not all(bounds.values()):
+        expected = "a whole number" if whole else "a finite number"
         raise ValueError(
             f"`{name}` must be {expected}{' and'.join(bounds)}. "
             f"Received: {name}={value!r}"
@@ -164,4 +162,5 @@ class HuberLoss(keras.losses.Loss):
         return create_huber(self.threshold)(y_true, y_pred)
 
     def get_config(self):
-        return {**super().get_config(), "threshold": self.threshold}
+        own = {"dtype": self.dtype, "threshold": self.threshold}
+        return {**super().get_config(), **own}

@@ -131,12 +131,33 @@ class MeanHuber(keras.metrics.Mean):
         return {**super().get_config(), "threshold": self.threshold}
 
 
+def mark_unless_shares(weights, scores):
+    """Makes the weight of each score NaN that is not from 0 to 1.
+
+    Logits or percentages, counted like shares, give a result that looks right.
+    With a NaN among the weights each sum of them is NaN, in a graph as well.
+
+    Args:
+        weights: Tensor of weights. Where one is 0 it stays 0: what is padded
+            or left out may have any score.
+        scores: Tensor of scores, of the shape of `weights`. What rounding
+            puts a little outside, up to 0.01, is let through.
+
+    Returns:
+        The weights, or NaN in their place.
+    """
+    shares = ops.abs(scores - 0.5) <= 0.51  # false for NaN as well
+    heeded = ops.logical_or(shares, weights == 0)
+    return ops.where(heeded, weights, float("nan"))
+
+
 @keras.saving.register_keras_serializable(package="made_to_measure")
 class StreamingPrecision(keras.metrics.Metric):
     """Share of right ones among all that is predicted positive.
 
     Formula: `true_positives / (true_positives + false_positives)`, each the
     sum of the weights of its samples. Without predicted positives it is 0.
+    After a score that is not from 0 to 1, such as a logit, it is NaN.
 
     Args:
         threshold: Float from 0 to 1. A score above it is predicted positive.
@@ -168,7 +189,9 @@ class StreamingPrecision(keras.metrics.Metric):
         mask = getattr(y_pred, "_keras_mask", None)
         y_true, y_pred = align(y_true, ops.cast(y_pred, self.dtype))
         weights = align_weights(sample_weight, y_pred, mask)
-        weights = ops.where(y_pred > self.threshold, weights, 0)
+        weights = mark_unless_shares(weights, y_pred)
+        # A product and no `where`: NaN times 0 is NaN.
+        weights = weights * ops.cast(y_pred > self.threshold, weights.dtype)
         right = ops.where(y_true != 0, weights, 0)
         self.true_positives.assign_add(ops.sum(right))
         self.false_positives.assign_add(ops.sum(weights - right))
@@ -186,13 +209,14 @@ def count_in_bins(counts, scores, weights):
 
     Args:
         counts: Variable of shape `(bins,)`, for scores from 0 to 1. What lies
-            outside is added to the first or the last bin.
+            outside is added to the first or the last bin, NaN to the first.
         scores: Tensor of scores, of any shape.
         weights: Tensor of the shape of `scores`.
     """
     bins = counts.shape[0]
+    scores = ops.nan_to_num(ops.ravel(scores))  # NaN is in no bin, and is lost
     # A score on an edge belongs to the lower bin, as for `score > threshold`.
-    places = ops.ceil(ops.ravel(scores) * bins) - 1
+    places = ops.ceil(scores * bins) - 1
     places = ops.cast(ops.clip(places, 0, bins - 1), "int32")
     counts.assign_add(ops.segment_sum(ops.ravel(weights), places, bins))
 
@@ -207,7 +231,8 @@ class HistogramAUC(keras.metrics.Metric):
     """Area under the ROC curve, from histograms of the scores.
 
     Formula: the share of pairs of a positive and a negative sample of which
-    the positive one has the higher bin; pairs in one bin count half.
+    the positive one has the higher bin; pairs in one bin count half. After a
+    score that is not from 0 to 1, such as a logit, it is NaN.
 
     Args:
         bins: Integer from 2 up. Number of bins, of equal width, for scores
@@ -236,6 +261,7 @@ class HistogramAUC(keras.metrics.Metric):
         mask = getattr(y_pred, "_keras_mask", None)
         y_true, y_pred = align(y_true, ops.cast(y_pred, self.dtype))
         weights = align_weights(sample_weight, y_pred, mask)
+        weights = mark_unless_shares(weights, y_pred)
         count_in_bins(self.positives, y_pred, ops.where(y_true, weights, 0))
         count_in_bins(self.negatives, y_pred, ops.where(y_true, 0, weights))
 
@@ -249,8 +275,7 @@ class HistogramAUC(keras.metrics.Metric):
         It is 1 as long as one of the two classes is missing.
         """
         positives, negatives = as_shares(self.positives, self.negatives)
-        known = ops.sum(positives) * ops.sum(negatives)
-        return ops.sum(positives * negatives) / 2 + (1 - known)
+        return 1 - ops.sum(positives * (ops.sum(negatives) - negatives / 2))
 
     def get_config(self):
         return {**super().get_config(), "bins": self.bins}

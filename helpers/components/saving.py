@@ -43,7 +43,8 @@ class CappedLoss(keras.losses.Loss):
 
     def get_config(self):
         loss = keras.saving.serialize_keras_object(self.loss)
-        return {**super().get_config(), "loss": loss, "cap": self.cap}
+        own = {"dtype": self.dtype, "loss": loss, "cap": self.cap}
+        return {**super().get_config(), **own}
 
     @classmethod
     def from_config(cls, config):

@@ -1,5 +1,6 @@
 """Do the losses keep their contracts, and is a bad number named?"""
 
+import keras
 import numpy as np
 import pytest
 
@@ -30,6 +31,19 @@ def test_bad_argument_is_named_with_its_value(component, argument, value):
     assert_named_with_its_value(component, argument, value)
 
 
+def test_huber_loss_keeps_dtype_and_name_in_its_config_and_in_a_file(tmp_path):
+    loss = made.HuberLoss(0.5, name="mine", reduction="sum", dtype="float64")
+    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.SGD(), loss=loss)
+    model.save(tmp_path / "model.keras")
+    in_file = keras.models.load_model(tmp_path / "model.keras").loss
+    for again in (made.HuberLoss.from_config(loss.get_config()), in_file):
+        assert isinstance(again, made.HuberLoss)
+        assert again.get_config() == loss.get_config()
+        assert (again.threshold, again.name) == (0.5, "mine")
+        assert (again.reduction, again.dtype) == ("sum", "float64")
+
+
 @pytest.mark.filterwarnings("error")
 def test_numbers_of_numpy_become_plain_ones():
     for value in (np.float16(0.5), np.float32(0.5), np.float64(0.5)):
@@ -46,3 +60,15 @@ def test_message_names_all_bounds():
         "`momentum` must be a finite number at least 0 and below 1. "
         "Received: momentum=1"
     )
+
+
+def test_each_bound_is_heeded_and_its_edge_is_on_the_right_side():
+    for bound, inside, outside in (
+        ("above", 1.5, 1),
+        ("least", 1, 0.5),
+        ("below", 0.5, 1),
+        ("most", 1, 1.5),
+    ):
+        assert made.checked_number("value", inside, **{bound: 1}) == inside
+        with pytest.raises(ValueError, match=r"^`value` must be"):
+            made.checked_number("value", outside, **{bound: 1})

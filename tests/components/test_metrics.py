@@ -33,7 +33,9 @@ CONTRACTS = {
         {"against": keras.metrics.AUC(num_thresholds=101)},
     ),
 }
-NO_CONTRACT = {"align_weights", "as_shares", "count_in_bins"}
+NO_CONTRACT = {
+    *("align_weights", "as_shares", "count_in_bins", "mark_unless_shares"),
+}
 BAD_ARGUMENTS = [
     (made.HuberMetric, "threshold", NOT_POSITIVE),
     (made.MeanHuber, "threshold", NOT_POSITIVE),
@@ -151,3 +153,78 @@ def test_auc_is_never_further_off_than_it_says():
         metric = made.HistogramAUC(bins)
         found = streamed(metric, y_true, y_pred, 50)
         assert abs(found - exact) <= float(metric.largest_error()) + 1e-6
+
+
+@pytest.mark.parametrize("metric", METRICS)
+def test_metric_keeps_dtype_and_name_in_its_config_and_in_a_file(
+    metric, tmp_path
+):
+    given = metric(name="mine", dtype="float64")
+    model = keras.Sequential(
+        [keras.Input((2,)), keras.layers.Dense(1, activation="sigmoid")]
+    )
+    model.compile("sgd", loss="mse", metrics=[given])
+    x, y_true = np.zeros((4, 2)), np.array([[0.0], [1.0], [0.0], [1.0]])
+    model.evaluate(x, y_true, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    loaded.evaluate(x, y_true, verbose=0)
+    (in_file,) = loaded.metrics[1].metrics
+    for again in (metric.from_config(given.get_config()), in_file):
+        assert type(again) is metric
+        assert again.get_config() == given.get_config()
+        assert (again.name, again.dtype) == ("mine", "float64")
+
+
+SCORED = [made.StreamingPrecision, made.HistogramAUC]
+Y_TRUE = np.array([[1], [0], [1], [0]])
+SHARES = np.array([[0.9], [0.6], [0.3], [0.1]])
+
+
+@pytest.mark.parametrize("metric", SCORED)
+@pytest.mark.parametrize(
+    "scores",
+    [
+        np.log(SHARES / (1 - SHARES)),  # logits
+        [[0.9], [0.6], [0.3], [-3.0]],  # below all thresholds
+        100 * SHARES,
+        [[0.9], [0.6], [0.3], [np.nan]],
+    ],
+)
+def test_scores_that_are_no_shares_make_nan(metric, scores):
+    one = metric()
+    one.update_state(Y_TRUE, np.asarray(scores))
+    one.update_state(Y_TRUE, SHARES)
+    assert np.isnan(float(one.result()))
+    one.reset_state()
+    one.update_state(Y_TRUE, SHARES)
+    assert np.isfinite(float(one.result()))
+
+
+@pytest.mark.parametrize("metric", SCORED)
+@pytest.mark.parametrize("jit_compile", [False, True])
+def test_logits_make_nan_in_a_graph_too(metric, jit_compile):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Identity()])
+    model.compile(
+        loss="mse", metrics=[metric(name="mine")], jit_compile=jit_compile
+    )
+    logits = np.log(SHARES / (1 - SHARES))
+    for scores, is_nan in ((logits, True), (SHARES, False)):
+        found = model.evaluate(scores, Y_TRUE, verbose=0, return_dict=True)
+        assert np.isnan(found["mine"]) == is_nan
+
+
+@pytest.mark.parametrize("metric", SCORED)
+def test_what_has_no_weight_may_have_any_score(metric):
+    one, cut = metric(), metric()
+    scores = np.array([[0.9], [0.6], [0.3], [50.0]])
+    one.update_state(Y_TRUE, scores, sample_weight=[1, 1, 1, 0])
+    cut.update_state(Y_TRUE[:3], scores[:3])
+    assert float(one.result()) == float(cut.result())
+
+
+@pytest.mark.parametrize("metric", SCORED)
+def test_a_share_that_rounding_puts_outside_is_let_through(metric):
+    one = metric()
+    one.update_state(Y_TRUE, [[1.000001], [0.0], [1.0], [-0.000001]])
+    assert float(one.result()) == 1
