@@ -16,6 +16,7 @@ from helpers.contracts.copies import (
     attribute,
     by_its_name,
     equal,
+    given_arguments,
     lost_values,
     numbers_of,
     rebuilt,
@@ -188,8 +189,14 @@ def is_the_same_with_xla(subject):
     """
     if not getattr(subject.component, "supports_jit", True):
         raise NotApplicable("`supports_jit` is False: XLA is not for it.")
-    _compare_with_graph(subject, jit_compile=True)
-    _compare_gradients_with_xla(subject)
+    inputs = tensors(subject.examples[0])
+    places = subject.differentiable(inputs)
+    component = subject.ready()
+    outputs = tf.nest.flatten(subject.compute(component, *inputs))
+    if places and any(output.dtype.is_floating for output in outputs):
+        _compare_both_with_xla(subject, component, inputs, places)
+    else:
+        _compare_with_graph(subject, jit_compile=True)
 
 
 def _compare_with_graph(subject, jit_compile):
@@ -200,36 +207,38 @@ def _compare_with_graph(subject, jit_compile):
         component = subject.ready()
         expected = subject.compute(component, *tensors(inputs))
         graph = subject.compiled(component, jit_compile)
-        if text := subject.difference(graph(*tensors(inputs)), expected):
-            raise Broken(
-                f"Compiled it gives {text}, which is what it gives eagerly.",
-                subject.graph_hint,
-            )
+        _refuse_other_numbers(subject, graph(*tensors(inputs)), expected)
 
 
-def _compare_gradients_with_xla(subject):
-    inputs = tensors(subject.examples[0])
-    places = subject.differentiable(inputs)
-    component = subject.ready()
-    outputs = tf.nest.flatten(subject.compute(component, *inputs))
-    if not places or not any(output.dtype.is_floating for output in outputs):
-        return
+def _refuse_other_numbers(subject, seen, expected):
+    if text := subject.difference(seen, expected):
+        raise Broken(
+            f"Compiled it gives {text}, which is what it gives eagerly.",
+            subject.graph_hint,
+        )
 
-    def gradients(*inputs):
+
+def _compare_both_with_xla(subject, component, inputs, places):
+    """Outputs and gradients in one: to compile is what takes long."""
+
+    def both(*inputs):
         moved = [inputs[place] for place in places]
         with tf.GradientTape() as tape:
             tape.watch(moved)
-            outputs = subject.compute(component, *inputs)
+            outputs = tf.nest.flatten(subject.compute(component, *inputs))
             total = sum(
                 tf.reduce_sum(_unevenly(tf.square(output)))
-                for output in tf.nest.flatten(outputs)
+                for output in outputs
                 if output.dtype.is_floating
             )
-        return tape.gradient(total, moved, unconnected_gradients="zero")
+        gradients = tape.gradient(total, moved, unconnected_gradients="zero")
+        return outputs, gradients
 
-    expected = gradients(*inputs)
-    compiled = tf.function(gradients, autograph=False, jit_compile=True)
-    if text := subject.difference(compiled(*inputs), expected, 1e-3):
+    outputs, gradients = both(*inputs)
+    compiled = tf.function(both, autograph=False, jit_compile=True)
+    seen, seen_gradients = compiled(*inputs)
+    _refuse_other_numbers(subject, seen, outputs)
+    if text := subject.difference(seen_gradients, gradients, 1e-3):
         raise Broken(
             f"With XLA its gradient is {text}, which it is eagerly.",
             "XLA computes both halves of `ops.where` with their gradients: "
@@ -272,6 +281,10 @@ def config_has_every_argument(subject):
         present = attribute(component, name, nothing)
         if name in config:
             written = config[name]
+            if name in OF_THE_BASE_CLASS and equal(
+                given_arguments(component).get(name, present), written
+            ):
+                continue  # an argument of its own, under a name of Keras
             if are_plain(present, written) and not equal(present, written):
                 raise Broken(
                     f"The config says {name}={written!r}, and the value is "
@@ -326,10 +339,17 @@ def leaves_the_given_config_alone(subject):
     own = getattr(cls.from_config, "__func__", cls.from_config)
     if own.__module__.startswith("keras."):
         raise NotApplicable("Its `from_config` is the one of Keras.")
-    config = subject.component.get_config()
-    before = copy.deepcopy(config)
-    with keras.saving.custom_object_scope(by_its_name(subject.component)):
-        cls.from_config(config)
+    try:
+        # As Keras hands it over: objects in it are dictionaries
+        config = keras.saving.serialize_keras_object(subject.original())
+        config = config["config"]
+        before = copy.deepcopy(config)
+        with keras.saving.custom_object_scope(by_its_name(subject.component)):
+            cls.from_config(config)
+    except Exception:
+        raise NotApplicable(
+            "It cannot be rebuilt: see is_rebuilt_from_its_config."
+        ) from None
     gone = [key for key in before if key not in config]
     if gone or json.dumps(config, default=repr) != json.dumps(
         before, default=repr

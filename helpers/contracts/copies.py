@@ -68,11 +68,12 @@ def copy_of(component, edit=dict):
         if value is not nothing:
             kept[name] = value
     if not isinstance(component, keras.Model):  # which records defaults only
-        with contextlib.suppress(Exception):
-            kept.update(component._auto_config.config)
+        kept.update(given_arguments(component))
     with contextlib.suppress(Exception):
         again = rebuilt(component, edit(config))
-        if not changed_attributes(component, again):
+        if not changed_attributes(component, again) and not (
+            _lost_arguments(component, again)
+        ):
             return again
     for given in ({**kept, **config}, kept):
         with contextlib.suppress(Exception):
@@ -82,12 +83,37 @@ def copy_of(component, edit=dict):
     return component
 
 
+def _lost_arguments(component, other):
+    """Names of arguments, kept as `_name`, that are not the same."""
+    lost = []
+    for name in arguments_of(component):
+        kept = vars(component).get(f"_{name}")
+        theirs = vars(other).get(f"_{name}")
+        if name in ("name", "dtype", "trainable", "autocast"):
+            continue
+        if are_plain(kept) and (theirs is None or are_plain(theirs)):
+            lost += [] if equal(kept, theirs) else [name]
+    return lost
+
+
+def given_arguments(component):
+    """What `__init__` was given, where Keras keeps that: of layers."""
+    with contextlib.suppress(Exception):
+        return dict(component._auto_config.config)
+    return {}
+
+
 def numbers_of(component):
-    """The arguments of `__init__` that are floats, with their values."""
+    """The arguments of `__init__` that are floats, with their values.
+
+    Without those that only say how precise it must be.
+    """
     if not hasattr(component, "get_config"):
         return {}
     values = {
-        name: attribute(component, name) for name in arguments_of(component)
+        name: attribute(component, name)
+        for name in arguments_of(component)
+        if not re.search(r"(^|_)(eps|epsilon|[ar]?tol|tolerance)(_|$)", name)
     }
     return {
         name: value for name, value in values.items() if type(value) is float

@@ -80,14 +80,38 @@ EXPLANATIONS = (
         "Write `get_config`, and return every argument of `__init__` in it.",
     ),
     (
-        ["Could not locate"],
+        # The last is what the `get` of a kind says of a config.
+        ["Could not locate", "Cannot deserialize object of", "identifier: {"],
         "Register it where it is defined: `@keras.saving."
         'register_keras_serializable(package="my_package")`.',
     ),
     (
+        ["Could not interpret"],
+        "Keras knows nothing of this name: pass the object itself, or a name "
+        'of Keras, such as `"relu"`.',
+    ),
+    (
+        ["built=False>:"],
+        "Build sub-layers in `build`, which loading calls, and not in `call`: "
+        "`self.inner.build(input_shape)`, each with the shape that it gets.",
+    ),
+    (
+        ["objects could not be loaded"],
+        "The file has other weights than the loaded object: return every "
+        "argument in `get_config`, and give weights the shape that is asked "
+        "for.",
+    ),
+    (
+        ["variadic positional arguments"],
+        "Name each argument of `__init__`, without `*args`, or write "
+        "`get_config` and `from_config`.",
+    ),
+    (
         ["could not be deserialized properly"],
         "Let `__init__` take every key of the config and `**kwargs` for the "
-        "base class, and let `get_config` return every argument.",
+        "base class, and let `get_config` return every argument. If it does, "
+        "another class is registered under the same name: choose another "
+        "`package=` for one of them.",
     ),
     (
         ["No gradients provided"],
@@ -144,9 +168,13 @@ def describe(error):
     text = re.sub(r"(?<![\w.])/\S*/([\w.]+)", r"\1", text)  # folders
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     line = lines[0] if lines else "no message"
+    if line.endswith("was created by passing"):  # a sentence in many lines
+        line = " ".join(lines).partition(" Please ")[0]
+    elif "could not be loaded" in line and len(lines) > 1:
+        line = f"{line.partition('. Example')[0]}: {lines[1]}"
     inner = [each for each in lines if each.startswith(INSIDE)]
     if inner and (seen := inner[-1].removeprefix(INSIDE)):
-        line = f"{line[:80].partition('. ')[0].rstrip('.')}: {seen}"
+        line = f"{line.partition('. ')[0].rstrip('.')[:100]}: {seen}"
     if len(line) > 200:
         line = f"{line[:197]}..."
     return f"{type(error).__name__}: {line}"

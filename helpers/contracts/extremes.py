@@ -129,7 +129,9 @@ def is_finite_for_large_errors(subject):
             where,
             "Rewrite what grows too fast: of `exp`, `cosh` and the like take "
             "the logarithm by hand, for example with `ops.softplus`, "
-            "`ops.log_softmax` or `ops.logsumexp`.",
+            "`ops.log_softmax` or `ops.logsumexp`. `ops.where` computes both "
+            "halves: give the half that is not taken a harmless input, "
+            "`ops.minimum(x, 20.0)`, or its gradient is NaN.",
         )
 
 

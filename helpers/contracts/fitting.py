@@ -57,11 +57,16 @@ class Training:
             )
         ]
 
-    def _compile(self, optimizer, outputs, metrics):
+    def compile_again(self, optimizer):
+        """Compile, and leave it to the steps to build the optimizer."""
+        self._compile(optimizer, self.outputs, None, build=False)
+
+    def _compile(self, optimizer, outputs, metrics, build=True):
         def error(y_true, y_pred):
             self.loss_was_used = True
             return keras.losses.mean_squared_error(y_true, y_pred)
 
+        self.outputs = outputs
         options = {"loss": tf.nest.map_structure(lambda _: error, outputs)}
         if metrics:
             options["metrics"] = metrics
@@ -71,7 +76,8 @@ class Training:
         try:
             inspect.signature(self.model.compile).bind(optimizer, **options)
             self.model.compile(optimizer, **options)
-            self.model.optimizer.build(self.model.trainable_variables)
+            if build:
+                self.model.optimizer.build(self.model.trainable_variables)
         except Exception:
             if not own:
                 raise
@@ -412,6 +418,92 @@ def moves_every_weight(subject):
             "that is to stay as it is.",
         )
     return f"{len(weights)} trainable weights."
+
+
+@common.on_page("training")
+def leaves_a_frozen_layer_alone(subject):
+    """Fine-tuning freezes layers after they were built, and compiles again."""
+    training, data = _own_train_step(subject), subject.data()
+    moved = {
+        id(variable)
+        for variable, change in zip(
+            training.model.trainable_variables,
+            training.moved(data),
+            strict=True,
+        )
+        if np.any(change)
+    }
+    movable = [
+        layer
+        for layer in training.model.layers
+        if any(id(variable) in moved for variable in layer.trainable_variables)
+    ]
+    if len(movable) < 2:
+        raise NotApplicable("Fewer than two of its layers are trained.")
+    frozen = movable[0]
+    weights = [v for v in frozen.trainable_variables if id(v) in moved]
+    training.back()
+    frozen.trainable = False
+    optimizer = keras.optimizers.SGD(0.1)
+    before = [weight.numpy() for weight in weights]
+    try:
+        training.compile_again(optimizer)
+        training.model.train_step(data)
+    except Exception as error:
+        raise NotApplicable(
+            f"With a frozen layer a step raised {describe(error)}"
+        ) from None
+    after = [weight.numpy() for weight in weights]
+    # What it moves by itself, such as a copy that lags behind, is meant.
+    given = {id(variable) for variable in optimizer._trainable_variables}
+    if difference(after, before, 1e-9) and all(id(w) in given for w in weights):
+        names = ", ".join(map(layers._place_of, weights))
+        raise Broken(
+            "After `layer.trainable = False` and `compile` a training step "
+            f"moves {names} of the frozen layer all the same.",
+            "Ask for `self.trainable_variables` in each `train_step`: a list "
+            "that `build` or `__init__` makes does not follow.",
+        )
+
+
+PRICE = 1000.0
+
+
+@common.on_page("internals")
+def counts_the_losses_of_its_layers(subject):
+    """Regularizers and `add_loss` put a price in `losses`, for the loss."""
+    if not subject.has_its_own("compute_loss"):
+        raise NotApplicable("Its `compute_loss` is that of Keras.")
+    data = subject.data()
+    if not subject.takes_targets:
+        raise NotApplicable("Its steps do without `compute_loss`.")
+    training = Training(subject)
+    model, (x, y) = training.model, data
+    y_pred = subject.call(model, x if isinstance(x, list) else [x], True)
+    regularized = [v for v in model.trainable_variables if v.regularizer]
+    adding = [each for each in model._flatten_layers() if each._losses]
+    if not regularized and not adding:
+        raise NotApplicable("Its layers have no losses.")
+
+    def total():
+        loss = model._compute_loss(x, y, y_pred, None, True)
+        return float(tf.reduce_sum(loss))
+
+    before = total()
+    if regularized:
+        weight, what = regularized[0], "The penalty of a regularizer"
+        penalty = weight.regularizer
+        weight.regularizer = lambda value: penalty(value) + PRICE
+    else:
+        what = "What a layer adds with `add_loss`"
+        adding[0]._losses.append(tf.constant(PRICE))
+    if difference(total(), before, 1e-6) is None:
+        raise Broken(
+            f"{what} was {number(PRICE)} larger, and `compute_loss` gave "
+            f"{number(before)} as before.",
+            "Add them: `loss + sum(self.losses)`, or begin with "
+            "`super().compute_loss(x, y, y_pred, sample_weight)`.",
+        )
 
 
 @common.on_page("training")

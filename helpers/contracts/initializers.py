@@ -2,6 +2,7 @@
 
 import contextlib
 import math
+import random
 
 import keras
 import numpy as np
@@ -14,6 +15,11 @@ from helpers.contracts.copies import (
     rebuilt,
     twin_of,
 )
+from helpers.contracts.kernels import (
+    SHAPES,
+    first_that_suits,
+    model_with_kernel,
+)
 from helpers.contracts.subject import (
     Broken,
     NotApplicable,
@@ -23,8 +29,6 @@ from helpers.contracts.subject import (
     number,
 )
 
-SHAPE = (4, 3)
-
 
 class InitializerSubject(Subject):
     """An initializer with shapes of weights; a seed is set if it has one."""
@@ -32,6 +36,7 @@ class InitializerSubject(Subject):
     kind = "initializer"
     page = "activations"
     input_names = ("shape",)
+    shape = SHAPES[0]
     repeats = False  # a new number at each call is what it is there for
     runs_in_graphs = False  # see is_the_same_in_graphs
     cannot_know = (
@@ -47,6 +52,7 @@ class InitializerSubject(Subject):
         yield seeds_repeat
         if self.has_seed:
             yield different_seeds_differ
+        yield leaves_other_random_numbers_alone
         yield is_not_constant_where_random
         yield counts_the_inputs_of_convolutions
         yield is_the_same_in_graphs
@@ -59,9 +65,10 @@ class InitializerSubject(Subject):
         return self.has_config and "seed" in arguments_of(self.component)
 
     def with_seed(self, seed):
-        """A copy with another seed."""
+        """A copy with another seed, also in those in it that have none."""
         return copy_of(
-            self.component, lambda arguments: {**arguments, "seed": seed}
+            self.component,
+            lambda arguments: _with_seed({**arguments, "seed": None}, seed),
         )
 
     def describe(self, inputs):
@@ -91,7 +98,10 @@ class InitializerSubject(Subject):
         return twin_of(self.component)
 
     def candidates(self):
-        yield (SHAPE,)
+        yield (self.shape,)
+
+    def find_examples(self):
+        return first_that_suits(self, super().find_examples)
 
     def compute(self, component, shape):
         # The seed of all that has none of its own
@@ -99,16 +109,13 @@ class InitializerSubject(Subject):
         return component(tuple(map(int, np.asarray(shape))), dtype="float32")
 
     def outputs(self, component):
-        return self.compute(component, SHAPE)
+        return self.compute(component, self.shape)
 
     def model_with(self, component, inputs):
-        dense = keras.layers.Dense(
-            SHAPE[1], use_bias=False, kernel_initializer=component
-        )
-        return keras.Sequential([keras.Input((SHAPE[0],)), dense])
+        return model_with_kernel(self.shape, kernel_initializer=component)
 
     def outputs_of(self, model, inputs):
-        return self.compute(model.layers[-1].kernel_initializer, SHAPE)
+        return self.compute(model.layers[-1].kernel_initializer, self.shape)
 
     def component_in(self, model):
         return model.layers[-1].kernel_initializer
@@ -126,7 +133,7 @@ def _with_seed(config, seed):
 
 def gives_the_shape(subject):
     """The weights must have the shape that the layer asks for."""
-    shapes = [SHAPE]
+    shapes = [subject.shape]
     for shape in ((2, 3, 4), (5,)):
         try:
             subject.compute(subject.fresh(), shape)
@@ -145,7 +152,7 @@ def gives_the_shape(subject):
 def gives_the_dtype(subject):
     """Keras says in which dtype it keeps the weights."""
     for dtype in ("float32", "float16", "float64"):
-        seen = tf.convert_to_tensor(subject.fresh()(SHAPE, dtype=dtype))
+        seen = tf.convert_to_tensor(subject.fresh()(subject.shape, dtype=dtype))
         if seen.dtype.name != dtype:
             raise Broken(
                 f"Asked for {dtype} it gives {seen.dtype.name}.",
@@ -155,7 +162,7 @@ def gives_the_dtype(subject):
 
 def gives_finite_numbers(subject):
     """A layer with one NaN among its weights only makes NaN."""
-    for shape in (SHAPE, (1, 1)):
+    for shape in (subject.shape, (1,) * len(subject.shape)):
         if not is_finite(subject.compute(subject.fresh(), shape)):
             raise Broken(
                 f"Among the weights of shape {shape} are NaN or infinity.",
@@ -164,27 +171,24 @@ def gives_finite_numbers(subject):
 
 
 def seeds_repeat(subject):
-    """With the same seed an experiment can be done again."""
-    if subject.has_seed:
-        first = subject.with_seed(3)(SHAPE, dtype="float32")
-        again = subject.with_seed(3)(SHAPE, dtype="float32")
-    else:
-        keras.utils.set_random_seed(3)
-        first = subject.fresh()(SHAPE, dtype="float32")
-        keras.utils.set_random_seed(3)
-        again = subject.fresh()(SHAPE, dtype="float32")
-    if text := subject.difference(again, first, 1e-6):
-        raise Broken(
-            f"The same seed gives {text} the second time.",
-            "Pass the seed on: `keras.random.normal(shape, dtype=dtype, "
-            "seed=self.seed)`.",
-        )
+    """With the same seed an experiment can be done again. 0 is a seed too."""
+    for seed in (3, 0):
+        first, again = _values(subject, seed), _values(subject, seed)
+        if text := subject.difference(again, first, 1e-6):
+            raise Broken(
+                f"The same seed, {seed}, gives {text} the second time.",
+                "Pass the seed on: `keras.random.normal(shape, dtype=dtype, "
+                "seed=self.seed)`."
+                if seed
+                else "0 is no missing seed: ask `if seed is None`, and not "
+                "`seed or ...`.",
+            )
 
 
 def different_seeds_differ(subject):
     """A seed that changes nothing is not used."""
-    first = subject.with_seed(3)(SHAPE, dtype="float32")
-    other = subject.with_seed(4)(SHAPE, dtype="float32")
+    first = subject.with_seed(3)(subject.shape, dtype="float32")
+    other = subject.with_seed(4)(subject.shape, dtype="float32")
     if not difference(other, first, 1e-6):
         raise Broken(
             "Seeds 3 and 4 give the same weights.",
@@ -193,11 +197,34 @@ def different_seeds_differ(subject):
         )
 
 
+def leaves_other_random_numbers_alone(subject):
+    """Who sets the seed of all, repeats shuffles and splits elsewhere."""
+    for what, generator, draw in (
+        ("np.random", np.random, np.random.random),
+        ("random", random, random.random),
+    ):
+        drawn = []
+        for seed in (1, 2):
+            component = subject.fresh()
+            generator.seed(seed)
+            component(subject.shape, dtype="float32")
+            drawn.append(draw())
+        if drawn[0] == drawn[1]:
+            raise Broken(
+                f"After a call `{what}.random()` is {number(drawn[0])}, "
+                f"whatever was said by `{what}.seed` before.",
+                "Draw from a generator of its own: "
+                "`keras.random.normal(..., seed=self.seed)`, or "
+                "`np.random.default_rng(self.seed)`.",
+            )
+
+
 def is_not_constant_where_random(subject):
     """Units that start equal get equal gradients, and stay equal for ever."""
     first = _values(subject, 3)
     if not subject.has_seed and not difference(_values(subject, 4), first):
         raise NotApplicable("It is not random.")
+    first = np.reshape(first, (-1, first.shape[-1]))
     for axis, what in ((0, "rows"), (1, "columns")):
         if np.ptp(first, axis=axis).max() == 0:
             raise Broken(
@@ -209,9 +236,11 @@ def is_not_constant_where_random(subject):
 
 def _values(subject, seed):
     if subject.has_seed:
-        return np.asarray(subject.with_seed(seed)(SHAPE, dtype="float32"))
-    keras.utils.set_random_seed(seed)
-    return np.asarray(subject.seeded(seed)(SHAPE, dtype="float32"))
+        component = subject.with_seed(seed)
+    else:
+        keras.utils.set_random_seed(seed)
+        component = subject.seeded(seed)
+    return np.asarray(component(subject.shape, dtype="float32"))
 
 
 def counts_the_inputs_of_convolutions(subject):
@@ -222,7 +251,10 @@ def counts_the_inputs_of_convolutions(subject):
     """
     dense = [(96, 8), (8, 96), (32, 32)]
     convolution = (3, 3, 32, 64)
-    variances = [_variance(subject, shape) for shape in dense]
+    try:
+        variances = [_variance(subject, shape) for shape in dense]
+    except Exception:
+        raise NotApplicable("It makes no kernels of dense layers.") from None
     if min(variances) == 0:
         raise NotApplicable("It is not random.")
     if _is_constant(variances):
@@ -275,18 +307,20 @@ def _fans(shape):
 
 def is_the_same_in_graphs(subject):
     """Models are also built inside of graphs, where NumPy draws once."""
-    eager = subject.compute(subject.fresh(), SHAPE)
+    eager = subject.compute(subject.fresh(), subject.shape)
     for what, jit_compile in (("tf.function", False), ("XLA", True)):
         component = subject.fresh()
         graph = tf.function(
-            lambda component=component: component(SHAPE, dtype="float32"),
+            lambda component=component: component(
+                subject.shape, dtype="float32"
+            ),
             autograph=False,
             jit_compile=jit_compile,
         )
         seen = graph()
         if jit_compile or not subject.has_seed:
             # XLA draws other numbers, and so does a graph without a seed.
-            seen, eager = tf.zeros(seen.shape), tf.zeros(SHAPE)
+            seen, eager = tf.zeros(seen.shape), tf.zeros(subject.shape)
         if text := subject.difference(seen, eager):
             raise Broken(
                 f"With {what} it gives {text}.",
@@ -300,7 +334,7 @@ def works_in_mixed_float16(subject):
     """Under `mixed_float16` weights are still `float32`."""
     with dtype_policy("mixed_float16"):
         model = subject.model_with(subject.fresh(), subject.examples[0])
-        seen = model(np.ones((2, SHAPE[0]), "float32"))
+        seen = model(np.ones((2, *model.input_shape[1:]), "float32"))
     if not is_finite(seen):
         raise Broken(
             "The layer gives NaN or infinity in float16.",

@@ -1,5 +1,6 @@
 """What a layer must do."""
 
+import contextlib
 import functools
 import inspect
 import math
@@ -16,6 +17,7 @@ from helpers.contracts.copies import (
     dtype_policy,
     reloaded,
 )
+from helpers.contracts.explanations import describe
 from helpers.contracts.randomness import draws_new_numbers_in_training
 from helpers.contracts.subject import (
     Broken,
@@ -33,11 +35,17 @@ from helpers.contracts.weights import (
     gradient_reaches_every_weight,
     makes_its_weights_in_build,
     makes_no_weights_in_call,
+    starts_with_different_weights,
     tracks_every_weight,
 )
 
 SAMPLES = 4
 UNKNOWN_SIZE = 5  # what a None in the input shape, but for the batch, becomes
+REPEATS_STEPS = (
+    *(keras.layers.RNN, keras.layers.SimpleRNN, keras.layers.LSTM),
+    *(keras.layers.GRU, keras.layers.Bidirectional),
+)
+FEW_STEPS = 3
 LARGEST = 65504.0  # in float16
 
 
@@ -60,11 +68,20 @@ class LayerSubject(Subject):
         "thousand times, and look at mean and spread."
     )
 
+    unknown_size = UNKNOWN_SIZE
+
     def __init__(self, component, input_shape, against=None):
         super().__init__(component, against)
         arguments.check_input_shape(input_shape)
         several = isinstance(input_shape, list)
         self.shapes = input_shape if several else [input_shape]
+        if type(component) in REPEATS_STEPS:
+            # It does the same at each: what holds for few holds for many
+            self.unknown_size = FEW_STEPS
+            self.shapes = [
+                (batch, steps and min(steps, FEW_STEPS), *rest)
+                for batch, steps, *rest in self.shapes
+            ]
 
     def check_argument(self, name, value):
         super().check_argument(name, value)
@@ -80,6 +97,7 @@ class LayerSubject(Subject):
         yield restores_every_weight
         yield makes_its_weights_in_build
         yield makes_no_weights_in_call
+        yield starts_with_different_weights
         yield builds_its_children
         yield tracks_every_weight
         yield gradient_reaches_every_weight
@@ -123,7 +141,7 @@ class LayerSubject(Subject):
 
     def sizes(self, samples=SAMPLES):
         return [
-            (samples, *(UNKNOWN_SIZE if n is None else n for n in shape[1:]))
+            (samples, *(n or self.unknown_size for n in shape[1:]))
             for shape in self.shapes
         ]
 
@@ -237,7 +255,7 @@ def promises_the_right_shape(subject):
         ):
             raise Broken(
                 f"`compute_output_shape` says {_join(promised)} for inputs of "
-                f"{_join(shapes)}, and the output has {_join(real)}.",
+                f"{_join(shapes)}; the output has {_join(wanted)}.",
                 "Return the shape of what `call` returns, as a tuple: "
                 "`(*input_shape[:-1], self.units)`.",
             )
@@ -415,6 +433,18 @@ def refuse_growth(once, twice, what):
         )
 
 
+@contextlib.contextmanager
+def where_tensorflow_can():
+    """For rules on precision: not all ops know float16 on every device."""
+    try:
+        yield
+    except tf.errors.NotFoundError as error:
+        raise NotApplicable(
+            f"TensorFlow has no such op here: {describe(error)}"
+        ) from None
+
+
+@where_tensorflow_can()
 def follows_the_dtype_policy(subject):
     """Under `mixed_float16` it computes in `float16`, with exact weights.
 
@@ -475,6 +505,7 @@ def _without_dtypes(config):
     return config
 
 
+@where_tensorflow_can()
 def stays_finite_in_mixed_float16(subject):
     """float16 ends at 65504, where exponentials and squares soon are."""
     subject.must_repeat()
@@ -489,7 +520,12 @@ def stays_finite_in_mixed_float16(subject):
         expected = _outputs_and_gradients(subject, subject.ready(), inputs)
     except Exception:
         raise NotApplicable(f"It takes no inputs of {number(size)}.") from None
-    layer = _filled_under_policy(subject, "mixed_float16")
+    try:
+        layer = _filled_under_policy(subject, "mixed_float16")
+    except Exception:
+        raise NotApplicable(
+            "It raises under mixed_float16: see follows_the_dtype_policy."
+        ) from None
     seen = _outputs_and_gradients(subject, layer, inputs)
     for what, one, other in zip(
         ("output", "gradient"), seen, expected, strict=True

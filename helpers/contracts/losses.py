@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from helpers.contracts import arguments, extremes, slopes
+from helpers.contracts import arguments, extremes, gradients
 from helpers.contracts.copies import dtype_policy
 from helpers.contracts.explanations import describe
 from helpers.contracts.subject import (
@@ -18,7 +18,6 @@ from helpers.contracts.subject import (
     Subject,
     difference,
     is_finite,
-    number,
     tensors,
 )
 
@@ -27,6 +26,13 @@ SAMPLES = 6
 ALONE = 32
 MEAN_OVER_THE_LAST_AXIS = (
     "Average over the last axis only: `return ops.mean(values, axis=-1)`."
+)
+YOURS = (
+    " If it is for images or pairs, pass such ones as `y_true=` and `y_pred=`."
+)
+MISSING_AXIS = (
+    "Give the targets the missing axis first: "
+    "`y_true = ops.reshape(y_true, ops.shape(y_pred))`."
 )
 ON_PURPOSE = (
     " If it compares samples on purpose, as contrastive losses do, say so: "
@@ -61,9 +67,10 @@ class LossSubject(Subject):
         yield weights_each_sample
         if isinstance(self.component, keras.losses.Loss):
             yield reduces_as_it_says
+            yield leaves_out_what_a_mask_hides
         yield has_no_trainable_variables
-        yield has_a_gradient
-        yield gradient_equals_finite_differences
+        yield gradients.has_a_gradient
+        yield gradients.gradient_equals_finite_differences
         yield extremes.is_finite_at_zero_error
         yield extremes.is_finite_where_certain_and_wrong
         yield extremes.is_finite_for_large_errors
@@ -191,7 +198,7 @@ class LossSubject(Subject):
         """What it gives for each sample, before any reduction."""
         if isinstance(component, keras.losses.Loss):
             return component.call(y_true, y_pred)
-        return component(y_true, y_pred)
+        return component(*as_compile_aligns(y_true, y_pred))
 
     def compute(self, component, y_true, y_pred):
         y_true = ops.cast(y_true, "float32")
@@ -228,7 +235,8 @@ class LossSubject(Subject):
         """The values that weights are multiplied to, without weights.
 
         Raises:
-            Broken: If there are none.
+            NotApplicable: If `call` gives none, which has its own rule.
+            Broken: If `__call__` makes others of them.
         """
         component = self.loss()
         component.reduction = "none"
@@ -237,13 +245,15 @@ class LossSubject(Subject):
             values = _together(self, inputs)
         shape = tuple(values.shape)
         if not _are_values_of_samples(shape, inputs[1].shape):
+            by_call = tuple(_together(self, inputs).shape)
+            if not _are_values_of_samples(by_call, inputs[1].shape):
+                raise NotApplicable("It gives no values of single samples.")
             raise Broken(
                 f"Its values have shape {shape}; {len(inputs[1])} weights, one "
                 f"for each sample, are for values of shape "
                 f"{(len(inputs[1]),)}.",
-                MEAN_OVER_THE_LAST_AXIS
-                + " A loss of whole batches has no use for weights: say so "
-                "with `skip=`.",
+                "Leave `__call__` to the base class: `call` gives one value "
+                "per sample.",
             )
         return np.asarray(values, "float64")
 
@@ -267,7 +277,19 @@ class _AsLoss(keras.losses.Loss):
         self.function = function
 
     def call(self, y_true, y_pred):
-        return self.function(y_true, y_pred)
+        return self.function(*as_compile_aligns(y_true, y_pred))
+
+
+def as_compile_aligns(y_true, y_pred):
+    """What `compile` does for functions, and for no object of a class.
+
+    Where one of both lacks a last axis of one column, it brings them together.
+    """
+    if y_pred.shape[-1:] != (1,) or len(y_true.shape) != len(y_pred.shape) - 1:
+        return y_true, y_pred
+    if len(y_true.shape) == 1:
+        return ops.expand_dims(y_true, -1), y_pred
+    return y_true, ops.squeeze(y_pred, -1)
 
 
 def as_loss(component):
@@ -316,21 +338,24 @@ def _weights_for(values):
 
 def gives_one_value_per_sample(subject):
     """Weights are multiplied to values of samples, so there must be such."""
+    hint = MEAN_OVER_THE_LAST_AXIS + _on_purpose(
+        subject, "gives_one_value_per_sample"
+    )
     for y_true, y_pred in subject.examples:
         shape = tuple(_together(subject, (y_true, y_pred)).shape)
         samples = len(y_pred)
         if shape == ():
             raise Broken(
-                f"It gives one number for the {samples} samples together.",
-                MEAN_OVER_THE_LAST_AXIS
-                + ON_PURPOSE.format("gives_one_value_per_sample"),
+                f"It gives one number for the {samples} samples together, and "
+                "weights of samples have nothing to be multiplied to.",
+                hint,
             )
         if not _are_values_of_samples(shape, y_pred.shape):
             raise Broken(
                 f"Predictions of shape {np.shape(y_pred)} give values of shape "
-                f"{shape}; one for each sample is {(samples,)}.",
-                MEAN_OVER_THE_LAST_AXIS
-                + ON_PURPOSE.format("gives_one_value_per_sample"),
+                f"{shape}; one for each sample is {(samples,)}, to which "
+                "weights of samples are multiplied.",
+                hint,
             )
     if len(shape) > 1:
         more = (samples, *[1] * (len(shape) - 1))
@@ -339,6 +364,11 @@ def gives_one_value_per_sample(subject):
             f"shape {more}."
         )
     return f"{samples} values for {samples} samples."
+
+
+def _on_purpose(subject, rule):
+    """What else may be the reason that values of samples go wrong."""
+    return ON_PURPOSE.format(rule) + ("" if subject.given else YOURS)
 
 
 def treats_each_sample_alone(subject):
@@ -368,10 +398,10 @@ def _compare_with_samples_alone(subject, inputs):
     if tuple(together.shape)[:1] != (len(inputs[1]),):
         raise NotApplicable("It gives no values of single samples.")
     few = range(min(len(inputs[1]), ALONE))
-    on_purpose = ON_PURPOSE.format("treats_each_sample_alone")
+    on_purpose = _on_purpose(subject, "treats_each_sample_alone")
     try:
         alone = [
-            _together(subject, [part[i : i + 1] for part in inputs])[0]
+            _together(subject, [part[i : i + 1] for part in inputs])
             for i in few
         ]
     except Stop:
@@ -383,7 +413,18 @@ def _compare_with_samples_alone(subject, inputs):
             "Compute each sample by itself, over the last axis." + on_purpose,
             inputs=[part[:1] for part in inputs],
         ) from None
-    if text := subject.difference(together[: len(few)], ops.stack(alone)):
+    shape = tuple(alone[0].shape)
+    if shape[:1] != (1,):
+        raise Broken(
+            f"A single sample, as the last batch of `fit` may be, gives values "
+            f"of shape {shape}; {len(inputs[1])} samples give "
+            f"{tuple(together.shape)}.",
+            "Name the axis that is to go, as a batch of one has two such: "
+            "`ops.squeeze(values, axis=-1)`." + on_purpose,
+            inputs=[part[:1] for part in inputs],
+        )
+    alone = ops.concatenate(alone)
+    if text := subject.difference(together[: len(few)], alone):
         raise Broken(
             f"In a batch a sample has a loss of {text}, which it has alone.",
             "Sum, average and normalize over the last axis (`axis=-1`), never "
@@ -394,33 +435,52 @@ def _compare_with_samples_alone(subject, inputs):
 
 def pairs_each_target_with_its_prediction(subject):
     """Labels often lack the last axis, and then broadcasting pairs all."""
-    random = np.random.default_rng(1)
-    y_true, y_pred = random.uniform(0.1, 0.9, (2, 5, 1)).astype("float32")
+    y_true, y_pred = _single_column(subject)
+    samples = len(y_pred)
+    flat, column = (samples,), (samples, 1)
     component = subject.fresh()
+    # Not as `compile` calls a function, but as a `train_step` would
+    values = getattr(component, "call", component)
     try:
-        expected = subject.values(component, *tensors((y_true, y_pred)))
+        expected = values(*tensors((y_true, y_pred)))
     except Exception:
         raise NotApplicable("It takes no single column.") from None
     try:
-        seen = subject.values(component, *tensors((y_true[:, 0], y_pred)))
+        seen = values(*tensors((y_true[:, 0], y_pred)))
     except Exception:
-        return "Targets of shape (5,) are refused, not paired wrongly."
-    inputs = y_true[:, 0], y_pred
-    if np.size(seen) == 25 and np.size(expected) != 25:
-        raise Broken(
-            "Targets (5,) and predictions (5, 1) give a (5, 5) of losses.",
-            "Give the targets the missing axis first: "
-            "`y_true = ops.reshape(y_true, ops.shape(y_pred))`.",
-            inputs,
+        return f"Targets of shape {flat} are refused, not paired wrongly."
+    text = subject.difference(ops.sum(seen), ops.sum(expected))
+    if np.size(seen) == samples**2 and np.size(expected) != samples**2:
+        shape = samples, samples
+        text = (
+            f"Targets {flat} and predictions {column} give a {shape} of losses."
         )
-    if text := subject.difference(ops.sum(seen), ops.sum(expected)):
-        raise Broken(
-            f"With targets (5,) for (5, 1) the sum is {text}: every target "
-            "met every prediction.",
-            "Give the targets the missing axis first: "
-            "`y_true = ops.reshape(y_true, ops.shape(y_pred))`.",
-            inputs,
+    elif text:
+        text = (
+            f"For predictions {column} the sum is {text}: the first with "
+            f"targets {flat}, the second with {column}."
         )
+    if text and not isinstance(component, keras.losses.Loss):
+        raise NotApplicable(
+            "`compile` gives the targets of a function the axis that they "
+            f"lack. Where you call it yourself they keep it off. {text} "
+            f"{MISSING_AXIS}"
+        )
+    if text:
+        raise Broken(text, MISSING_AXIS, (y_true[:, 0], y_pred))
+
+
+def _single_column(subject):
+    """Targets and predictions of shape `(n, 1)`; the reader's, if given."""
+    if not subject.given:
+        random = np.random.default_rng(1)
+        return random.uniform(0.1, 0.9, (2, 5, 1)).astype("float32")
+    y_true, y_pred = subject.given
+    if np.shape(y_pred) != (len(y_pred), 1) or np.size(y_true) != len(y_pred):
+        raise NotApplicable("Your predictions are not a single column.")
+    if len(y_pred) == 1:
+        raise NotApplicable("Your example is a single sample.")
+    return np.float32(y_true).reshape(-1, 1), y_pred
 
 
 def weights_each_sample(subject):
@@ -473,6 +533,57 @@ def reduces_as_it_says(subject):
                 "`__call__` and `reduction` to the base class.",
             )
     return f"Right for {', '.join(by_hand)}."
+
+
+def leaves_out_what_a_mask_hides(subject):
+    """Padding is no sample: `y_pred` brings a mask, which `__call__` heeds."""
+    y_true, y_pred = _series(subject)
+    other = y_pred.copy()
+    other[:, -1] = y_pred[:, 0]
+    mask = np.ones(y_pred.shape[:2], bool)
+    mask[:, -1] = False
+    component = subject.loss()
+    try:
+        values = [_together(subject, (y_true, y)) for y in (y_pred, other)]
+        component(y_true, y_pred)
+    except Stop:
+        raise
+    except Exception:  # the reader's code: it may refuse series
+        raise NotApplicable("It takes no series.") from None
+    if any(tuple(each.shape) != mask.shape for each in values):
+        raise NotApplicable("It gives no values of single steps.")
+    if difference(*(each[:, :-1] for each in values)):
+        raise NotApplicable("Its value of a step depends on other steps.")
+    if not difference(*values):
+        raise NotApplicable("No step was found that makes a difference.")
+    seen = []
+    for each in (y_pred, other):
+        each = tf.convert_to_tensor(each)
+        each._keras_mask = tf.constant(mask)
+        seen.append(ops.sum(component(y_true, each)))
+    if text := subject.difference(*seen[::-1], _rounding(subject)):
+        raise Broken(
+            "`y_pred._keras_mask` hides the last step of each sequence, and "
+            f"other predictions there change the loss: {text}.",
+            "Compute in `call`, and hand `y_pred` to `super().__call__` as it "
+            "came: a new tensor, such as `2 * y_pred`, has no `_keras_mask`.",
+            (y_true, y_pred),
+        )
+    return "Hidden steps do not count."
+
+
+def _series(subject):
+    """An example as two sequences; the reader's own, if it is of such."""
+    inputs = subject.examples[0]
+    samples, *axes = inputs[1].shape
+    if len(axes) == 2:
+        return inputs
+    if samples < 4 or len(axes) != 1:
+        raise NotApplicable("It takes no series.")
+    return [
+        part[: samples // 2 * 2].reshape(2, -1, *part.shape[1:])
+        for part in inputs
+    ]
 
 
 # --- What there is to train --------------------------------------------------
@@ -537,95 +648,6 @@ def _state_of(component):
                 continue
 
     return look("", component)
-
-
-# --- Gradients ---------------------------------------------------------------
-
-
-def has_a_gradient(subject):
-    """Without a gradient nothing learns: rounding and argmax have none."""
-    has_one = False
-    for inputs in subject.examples:
-        y_true, y_pred = inputs
-        function = subject.of_predictions(y_true)
-        gradient = slopes.gradient_of(function, y_pred)
-        if gradient is None:
-            raise Broken(
-                "No gradient leads from the loss to the predictions.",
-                "Use smooth functions of `keras.ops` from predictions to loss: "
-                "no `round`, `argmax`, comparison, NumPy or `stop_gradient`.",
-            )
-        if not np.all(np.isfinite(gradient)):
-            raise Broken(
-                f"The gradient is {extremes.not_finite(gradient)} for ordinary "
-                "predictions.",
-                "Look for a division or a root near zero, and add "
-                "`keras.config.epsilon()` inside; both halves of `ops.where` "
-                "have gradients.",
-            )
-        if np.any(gradient) or _at_a_slope(function, inputs) is not None:
-            has_one = True
-        elif _changes(function, inputs):
-            raise Broken(
-                "The loss changes when the predictions come closer to the "
-                "targets, and wherever we looked its gradient is zero.",
-                "Use smooth functions of `keras.ops` from predictions to loss: "
-                "no `round`, `argmax`, comparison, NumPy or `stop_gradient`.",
-            )
-    if not has_one:
-        raise NotApplicable(
-            "The loss is the same for all errors that were tried. Pass "
-            "`y_true=` and `y_pred=` where it is not."
-        )
-
-
-def _at_other_scales(y_true, y_pred):
-    """The predictions, then with other errors: none may be in reach."""
-    yield y_pred
-    if np.ndim(y_true) != np.ndim(y_pred):
-        for factor in (0.6, 0.3):
-            yield y_pred * np.float32(factor)
-        return
-    y_true = np.asarray(y_true, y_pred.dtype)
-    for factor in (0.6, 0.3, 0.1, 0.01, 1e-3, 3):
-        yield y_true + np.asarray(factor, y_pred.dtype) * (y_pred - y_true)
-
-
-def _at_a_slope(function, inputs):
-    """Predictions where the gradient is not zero, if any are."""
-    for y_pred in _at_other_scales(*inputs):
-        gradient = slopes.gradient_of(function, y_pred)
-        if gradient is not None and np.any(gradient[np.isfinite(gradient)]):
-            return y_pred
-    return None
-
-
-def _changes(function, inputs):
-    """Whether the loss depends on how large the errors are."""
-    totals = [
-        float(tf.reduce_sum(function(tf.constant(y_pred))))
-        for y_pred in _at_other_scales(*inputs)
-    ]
-    totals = [total for total in totals if np.isfinite(total)]
-    return np.ptp(totals) > 1e-4 * np.max(np.abs(totals))
-
-
-def gradient_equals_finite_differences(subject):
-    """The gradient must be the slope: move a prediction and look."""
-    subject.must_repeat()
-    for inputs in subject.examples:
-        function = subject.of_predictions(inputs[0])
-        y_pred = _at_a_slope(function, inputs)
-        y_pred = inputs[1] if y_pred is None else y_pred
-        if (wrong := slopes.wrong_slope(function, y_pred)) is not None:
-            gradient, slope = wrong
-            raise Broken(
-                f"The gradient says {number(gradient)} where the loss has a "
-                f"slope of {number(slope)}.",
-                "Look for `stop_gradient`, for a custom gradient, and for "
-                "values that pass through NumPy.",
-                (inputs[0], y_pred),
-            )
 
 
 # --- Precision ---------------------------------------------------------------

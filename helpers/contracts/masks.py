@@ -7,7 +7,13 @@ import numpy as np
 import tensorflow as tf
 
 from helpers.contracts.explanations import describe
-from helpers.contracts.subject import Broken, NotApplicable, difference, number
+from helpers.contracts.subject import (
+    Broken,
+    NotApplicable,
+    difference,
+    is_finite,
+    number,
+)
 
 FILE_OF_LAYER = keras.layers.Layer.call.__code__.co_filename
 
@@ -18,6 +24,7 @@ def rules():
     yield passes_the_mask_on
     yield its_mask_fits_its_output
     yield ignores_hidden_steps
+    yield is_finite_for_a_hidden_sample
 
 
 # --- Inputs with a mask ------------------------------------------------------
@@ -154,7 +161,7 @@ def passes_the_mask_on(subject):
     """
     layer, x, mask = subject.padded
     output = subject.masked_outputs[0]
-    if len(output.shape) < 3 or output.shape[1] != x.shape[1]:
+    if len(output.shape) < 3 or output.shape[:2] != x.shape[:2]:
         raise NotApplicable("Its output has no steps that this mask would fit.")
     if not layer.supports_masking and not _is_alone(subject, layer, x):
         raise NotApplicable("It mixes steps, and no mask would fit.")
@@ -192,10 +199,15 @@ def passes_the_mask_on(subject):
 def _is_alone(subject, layer, x):
     """Whether a step of the output depends on this step of the input only."""
     before = _outputs(subject, layer, x)[0]
-    changed = x.copy()
-    changed[:, 0] += 1
-    after = _outputs(subject, layer, changed)[0]
-    return difference(after[:, 1:], before[:, 1:], 1e-6) is None
+    # At both ends: a step may look back, or ahead. By other numbers: what is
+    # added to all of a step a norm takes away.
+    for moved, others in ((0, np.s_[:, 1:]), (-1, np.s_[:, :-1])):
+        where = np.zeros(x.shape[:2], bool)
+        where[:, moved] = True
+        after = _outputs(subject, layer, _moved(x, where))[0]
+        if difference(after[others], before[others], 1e-6):
+            return False
+    return True
 
 
 def its_mask_fits_its_output(subject):
@@ -232,6 +244,47 @@ def ignores_hidden_steps(subject):
         again = _outputs(subject, layer, x, mask, training=True)
         if difference(again, first, 1e-6) is None:
             _compare_others(subject, again, training=True)
+
+
+def is_finite_for_a_hidden_sample(subject):
+    """An empty text is all padding; one NaN makes the loss of all NaN."""
+    layer, x, mask = subject.padded
+    if not (layer.supports_masking or layer._call_has_mask_arg):
+        raise NotApplicable("It does not say that it knows of masks.")
+    ordinary = [*subject.masked_outputs, *_gradients(subject, layer, x, mask)]
+    if not is_finite(ordinary):
+        raise NotApplicable("It is not finite with other masks either.")
+    empty = mask.copy()
+    empty[1] = False
+    for what, values in (
+        ("output", _outputs(subject, layer, x, empty)),
+        ("gradient", _gradients(subject, layer, x, empty)),
+    ):
+        if not is_finite(values):
+            raise Broken(
+                f"Where the mask hides all steps of a sample, the {what} is "
+                "not finite.",
+                "A softmax of -inf alone is NaN: hide scores with "
+                "`ops.where(mask, scores, -1e4)`. And 0 / 0 is NaN: divide by "
+                "`ops.maximum(count, 1)`.",
+                (x,),
+            )
+
+
+def _gradients(subject, layer, x, mask):
+    """What the inputs and the weights get for their gradients."""
+    x = _with_mask(x, mask)
+    weights = [variable.value for variable in layer.trainable_variables]
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        outputs = tf.nest.flatten(subject.call(layer, (x,)))
+        total = sum(
+            tf.reduce_sum(output)
+            for output in outputs
+            if output.dtype.is_floating
+        )
+    found = tape.gradient(total, [x, *weights], unconnected_gradients="zero")
+    return [tf.convert_to_tensor(gradient) for gradient in found]
 
 
 def _compare_others(subject, before, training):

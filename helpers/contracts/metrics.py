@@ -67,6 +67,7 @@ class MetricSubject(Subject):
         yield two_halves_merge
         yield honours_sample_weight
         yield takes_weights_as_a_column
+        yield takes_fractions_as_weights
         yield heeds_the_mask
         yield counts_in_a_graph
         yield works_in_fit_and_evaluate
@@ -180,11 +181,16 @@ def _part(inputs, begin, end):
     return [part[begin:end] for part in inputs]
 
 
-def _fed(metric, inputs, split):
-    """The result after the batches between the numbers in `split`."""
+def _fed(metric, inputs, split, asked=False):
+    """The result after the batches between the numbers in `split`.
+
+    If `asked`, for the result after each batch too, as `fit` does.
+    """
     metric.reset_state()
     for begin, end in itertools.pairwise(split):
         metric.update_state(*_part(inputs, begin, end))
+        for _ in range(2 if asked else 0):
+            metric.result()
     return metric.result()
 
 
@@ -274,6 +280,15 @@ def is_the_same_in_any_batching(subject):
         seen = _fed(subject.fresh(), backwards, (0, samples // 3, samples))
         if text := subject.difference(seen, whole):
             raise Broken(f"In reversed order it gives {text}.", SUMS_IN_WEIGHTS)
+        split = (0, samples // 2, samples)
+        seen = _fed(subject.fresh(), inputs, split, asked=True)
+        if text := subject.difference(seen, whole):
+            raise Broken(
+                "Asked for its result after each batch, as `fit` does, it "
+                f"gives {text} at the end.",
+                "`result` must change nothing: only `update_state` and "
+                "`reset_state` assign to weights.",
+            )
     return "The same at once, in batches and in reversed order."
 
 
@@ -326,11 +341,33 @@ def keeps_its_digits(subject):
     A difference of two large sums keeps none of its digits in float32. Tried
     where the value does not change if targets and predictions move alike.
     """
-    if subject.given or len(subject.examples[0]) != 2:
+    if subject.given:
         raise NotApplicable("Tried only with targets of our own.")
+    text, inputs = _far_from_zero(subject)
+    if text:
+        raise Broken(
+            f"With 10,000 added to targets and predictions it gives {text}, "
+            "which it gives without.",
+            "Subtract before you square and add up: keep a running mean and "
+            "the squares around it, as Welford's method does. Such a mean no "
+            "longer merges by adding, so that it is for one device.",
+            inputs,
+        )
+
+
+def _far_from_zero(subject):
+    """How 10,000 added to all changes the value, and to what it was added.
+
+    Raises:
+        NotApplicable: If the value is not one that should stay.
+    """
+    first = subject.examples[0]
+    if len(first) != 2 or first[0].shape != first[1].shape:
+        raise NotApplicable("Tried only with targets like the predictions.")
     random = np.random.default_rng(4)
-    y_true = random.normal(size=(40, 1)).astype("float32")
-    y_pred = y_true + random.normal(size=(40, 1)).astype("float32") / 2
+    shape = (40, *first[0].shape[1:]) if subject.given else (40, 1)
+    y_true = random.normal(size=shape).astype("float32")
+    y_pred = y_true + random.normal(size=shape).astype("float32") / 2
     values = [
         _value_or_none(subject, y_true + shift, y_pred + shift)
         for shift in np.float32((0, 1, 30, 10_000))
@@ -343,19 +380,13 @@ def keeps_its_digits(subject):
         raise NotApplicable(
             "It changes where targets and predictions grow alike."
         )
-    if text := subject.difference(far, near, 5e-2):
-        raise Broken(
-            f"With 10,000 added to targets and predictions it gives {text}, "
-            "which it gives without.",
-            "Subtract before you square and add up: keep a running mean and "
-            "the squares around it, as Welford's method does.",
-            (y_true + 10_000, y_pred + 10_000),
-        )
+    text = subject.difference(far, near, 5e-2)
+    return text, (y_true + 10_000, y_pred + 10_000)
 
 
-def _value_or_none(subject, y_true, y_pred):
+def _value_or_none(subject, *inputs):
     try:
-        return subject.compute(subject.fresh(), y_true, y_pred)
+        return subject.compute(subject.fresh(), *inputs)
     except Stop:
         raise
     except Exception:  # the reader's code: it may refuse such numbers
@@ -454,10 +485,45 @@ def two_halves_merge(subject):
                     "by `max` or `min`. Keras adds up weights: on several "
                     "devices its value is wrong, on one it is right."
                 )
+            if _keeps_digits_that_sums_lose(subject, inputs):
+                raise NotApplicable(
+                    "It keeps running means, which have all their digits far "
+                    "from zero, where sums lose them, but do not merge by "
+                    "adding. Keras adds up weights: on several devices its "
+                    "value is wrong, on one it is right."
+                )
             raise Broken(
                 f"Two halves with their weights added give {text}.",
-                SUMS_IN_WEIGHTS,
+                SUMS_IN_WEIGHTS + " Running means are for values such as a "
+                "variance only, whose sums lose digits.",
             )
+
+
+def _keeps_digits_that_sums_lose(subject, inputs):
+    """Whether it is right on one device, and sums would not do as well.
+
+    They do for a mean over the samples: of two halves it is the mean.
+    """
+    samples = len(inputs[0])
+    half = samples // 2
+    both, one, two = (
+        _fed(subject.fresh(), inputs, split)
+        for split in ((0, half, samples), (0, half), (half, samples))
+    )
+    at_once = _fed(subject.fresh(), inputs, (0, samples))
+    if difference(both, at_once):
+        return False
+    mean = [
+        (half * first + (samples - half) * second) / samples
+        for first, second in zip(arrays_of(one), arrays_of(two), strict=True)
+    ]
+    if difference(mean, both) is None:
+        return False
+    try:
+        text, _ = _far_from_zero(subject)
+    except NotApplicable:
+        return False
+    return text is None
 
 
 def _merges_as_an_extreme(subject, inputs, both):
@@ -532,8 +598,36 @@ def takes_weights_as_a_column(subject):
             )
 
 
+def takes_fractions_as_weights(subject):
+    """A count of whole numbers makes nothing of a weight of a half.
+
+    Where all weights may be doubled, they may be halved.
+    """
+    for inputs in subject.examples:
+        # Halves of them have fractions, and their sum has one; they are 1.5
+        # and more, as a division may be guarded by a divisor of 1 at least.
+        weights = np.resize([3, 5, 9], len(inputs[0])).astype("float32")
+        weights[0] += 1 - weights.sum() % 2
+        values = []
+        for factor in np.float32((1, 2, 0.5)):
+            values.append(_value_or_none(subject, *inputs, factor * weights))
+        once, doubled, halved = values
+        if any(value is None for value in values):
+            raise NotApplicable("It takes no weights.")
+        if difference(doubled, once, 1e-5):
+            subject.must_repeat()
+            raise NotApplicable("Its value grows with the weights.")
+        if text := subject.difference(halved, once, 1e-3):
+            raise Broken(
+                f"With weights such as 2.5 and 4.5 it gives {text}, which it "
+                "gives with twice these weights.",
+                "Add up the weights as they are, in a weight of "
+                '`dtype="float32"`: int32 cuts what is behind the point.',
+            )
+
+
 def heeds_the_mask(subject):
-    """Steps that `Masking` hides are no samples."""
+    """Steps that `Masking` hides are no samples, whatever they weigh."""
     inputs = subject.examples[0]
     if len(inputs) != 2 or len(inputs[0]) % 2:
         raise NotApplicable("It takes no series.")
@@ -550,6 +644,7 @@ def heeds_the_mask(subject):
         subject.fresh(), *[part[keep] for part in inputs]
     )
     if difference(seen, expected) is None:
+        _heeds_it_with_weights(subject, (series[0], y_pred), everything, seen)
         return "Hidden steps do not count."
     if difference(seen, everything) is None:
         raise NotApplicable(
@@ -561,8 +656,26 @@ def heeds_the_mask(subject):
         f"Where steps are hidden it gives {text}, the value of the others.",
         "The mask is True where a step counts: `weights = ops.cast("
         "y_pred._keras_mask, self.dtype)`.",
-        (series[0], series[1], keep.reshape(2, -1)),
+        series,
     )
+
+
+def _heeds_it_with_weights(subject, inputs, everything, expected):
+    ones = np.ones(inputs[1].shape[:2], "float32")
+    without_mask = _value_or_none(subject, inputs[0], inputs[1].numpy(), ones)
+    if without_mask is None or difference(without_mask, everything):
+        return  # it takes no weights for steps
+    seen = _value_or_none(subject, *inputs, ones)
+    if seen is None:
+        return
+    if text := subject.difference(seen, expected):
+        raise Broken(
+            f"Where steps are hidden, weights of 1 for all give {text}, the "
+            "value without weights.",
+            "Heed both: `sample_weight = sample_weight * ops.cast("
+            "y_pred._keras_mask, self.dtype)`.",
+            tuple(map(np.asarray, inputs)),
+        )
 
 
 def _takes_sample_weight(metric):

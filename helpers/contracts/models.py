@@ -49,6 +49,7 @@ class ModelSubject(LayerSubject):
     def own_rules(self):
         yield layers.restores_every_weight
         yield layers.makes_no_weights_in_call
+        yield layers.starts_with_different_weights
         yield layers.tracks_every_weight
         yield gradient_reaches_every_weight
         yield layers.promises_the_right_shape
@@ -63,6 +64,8 @@ class ModelSubject(LayerSubject):
         yield fitting.reports_its_metrics
         yield fitting.brings_the_loss_down
         yield fitting.moves_every_weight
+        yield fitting.leaves_a_frozen_layer_alone
+        yield fitting.counts_the_losses_of_its_layers
         yield fitting.uses_the_sample_weights
         yield fitting.tells_its_layers_when_it_trains
         yield fitting.scales_its_loss_for_float16
@@ -223,6 +226,7 @@ def predicts_what_it_computes(subject):
         )
 
 
+@layers.where_tensorflow_can()
 def works_in_mixed_float16(subject):
     """Under `mixed_float16` its layers compute in `float16`."""
     inputs = tensors(subject.examples[0])

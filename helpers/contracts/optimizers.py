@@ -42,6 +42,7 @@ class OptimizerSubject(Subject):
         yield resumes_from_a_file
         yield keeps_a_state_for_each_variable
         yield moves_every_variable
+        yield rests_where_the_gradient_is_zero
         yield goes_down_a_bowl
         yield counts_each_step_once
         yield follows_the_learning_rate
@@ -214,19 +215,63 @@ def keeps_a_state_for_each_variable(subject):
 
 def moves_every_variable(subject):
     """A gradient that is not zero asks for a step."""
-    inputs = tensors(subject.examples[0])
+    # A layer with one unit has a bias of shape (1,).
+    for shapes in (((3, 2), (2,)), ((1,), ())):
+        inputs = weights_and_gradients(*shapes)
+        still = _left_where_they_were(subject, tensors(inputs))
+        if still:
+            shape = shapes[min(still)]
+            raise Broken(
+                f"{STEPS} steps changed nothing in a variable of shape "
+                f"{shape}.",
+                "Let `update_step` call `self.assign_sub(variable, step)`; a "
+                "result that is only computed changes no variable. Of one "
+                "number the mean is the number itself: take no mean of "
+                "gradients off where there is one.",
+                inputs,
+            )
+
+
+def _left_where_they_were(subject, inputs):
+    """The places of the weights that no learning rate moves."""
     still = {0, 1}
     for _, component in _with_some_rates(subject):
         after = subject.compute(component, *inputs)
         still -= {p for p in still if difference(after[p], inputs[p], 1e-9)}
         if not still:
-            return
-    place = min(still)
-    raise Broken(
-        f"{STEPS} steps changed nothing in the {subject.input_names[place]}.",
-        "Let `update_step` call `self.assign_sub(variable, step)`; a result "
-        "that is only computed changes no variable.",
+            break
+    return still
+
+
+def rests_where_the_gradient_is_zero(subject):
+    """Nothing asks for a step, so no state may make one.
+
+    Weight decay does, and so does noise on purpose, from the first step on.
+    """
+    component = subject.fresh()
+    if getattr(component, "weight_decay", None):
+        try:
+            component = subject.edited(weight_decay=0.0)
+        except Exception:
+            raise NotApplicable(
+                "Its weight decay cannot be taken away."
+            ) from None
+    weights, gradients = weights_and_gradients((3, 2), steps=30)
+    after_one, after_all = (
+        subject.trained(copy_of(component), tensors((weights, nothing)))
+        for nothing in (0 * gradients[:1], 0 * gradients)
     )
+    if difference(after_one, [weights], 1e-6):
+        raise NotApplicable("It moves, by its nature, with gradients of 0.")
+    if text := difference(after_all, [weights], 1e-5):
+        subject.must_repeat()
+        raise Broken(
+            "After 1 step with gradients of 0 all weights are as they were; "
+            f"after 30 one is {text}.",
+            "Look at what the state begins with: a copy of the weights must "
+            "begin as the weights are, and not at 0.",
+            inputs=(weights, 0 * gradients),
+        )
 
 
 def goes_down_a_bowl(subject):

@@ -1,27 +1,34 @@
 """What a regularizer must do: weights in, a penalty out."""
 
+import contextlib
+import numbers
+
 import keras
 import numpy as np
 import tensorflow as tf
 
 from helpers.contracts import slopes
-from helpers.contracts.copies import numbers_of, with_number
+from helpers.contracts.copies import (
+    arguments_of,
+    attribute,
+    numbers_of,
+    with_number,
+)
+from helpers.contracts.kernels import KernelSubject
 from helpers.contracts.subject import (
     Broken,
     NotApplicable,
-    Subject,
     is_finite,
     number,
     tensors,
 )
 
 
-class RegularizerSubject(Subject):
-    """A regularizer with a kernel of a dense layer."""
+class RegularizerSubject(KernelSubject):
+    """A regularizer with the kernel of a layer."""
 
     kind = "regularizer"
     page = "regularizers"
-    input_names = ("weights",)
     cannot_know = (
         "whether the penalty is the one you meant; `against=` compares it "
         "with one that is known to be right."
@@ -38,16 +45,9 @@ class RegularizerSubject(Subject):
     def precision_rules(self):
         yield works_in_mixed_float16
 
-    def candidates(self):
-        kernel = np.random.default_rng(0).normal(size=(4, 3))
-        yield (kernel.astype("float32"),)
-
     def telling_inputs(self):
         (kernel,) = self.examples[0]
         return [(size * kernel,) for size in np.float32([0.01, 1, 100])]
-
-    def compute(self, component, kernel):
-        return component(kernel)
 
     def must_penalize(self):
         """Raise unless there is a penalty: its factor may be 0.
@@ -59,29 +59,24 @@ class RegularizerSubject(Subject):
         inputs = tensors(self.examples[0])
         if np.any(self.compute(self.fresh(), *inputs)):
             return
-        for name, value in numbers_of(self.component).items():
-            if value == 0:
-                other = with_number(self.component, name, 1.0)
-                if np.any(self.compute(other, *inputs)):
-                    raise NotApplicable(
-                        f"With {name}=0.0 there is no penalty, as there should "
-                        "not be: check it with a number above 0 as well."
-                    )
-
-    def model_with(self, component, inputs):
-        kernel = inputs[0]
-        dense = keras.layers.Dense(
-            kernel.shape[1], use_bias=False, kernel_regularizer=component
-        )
-        model = keras.Sequential([keras.Input((kernel.shape[0],)), dense])
-        dense.set_weights([kernel])
-        return model
+        for name in arguments_of(self.component):
+            if not _is_zero(attribute(self.component, name)):
+                continue
+            other = with_number(self.component, name, 1.0)
+            if other and np.any(self.compute(other, *inputs)):
+                raise NotApplicable(
+                    f"With {name}=0.0 there is no penalty, as there should "
+                    "not be: check it with a number above 0 as well."
+                )
 
     def outputs_of(self, model, inputs):
         return model.losses
 
-    def component_in(self, model):
-        return model.layers[-1].kernel_regularizer
+
+def _is_zero(value):
+    """Whether it is the number 0, of whatever type."""
+    is_number = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    return is_number and value == 0
 
 
 def gives_one_number(subject):
@@ -107,37 +102,81 @@ def is_never_negative(subject):
                 "`ops.square(weights)`.",
                 inputs=(weights,),
             )
+    accepted = {}
     for name in numbers_of(subject.component):
         other = with_number(subject.component, name, -0.3)
         if other is None:
             continue
-        value = np.min(subject.compute(other, tf.constant(kernel)))
-        if value < 0:
-            raise Broken(
-                f"{name}=-0.3 is accepted, and makes the penalty "
-                f"{number(value)}.",
-                f"Raise a `ValueError` in `__init__` unless `{name} >= 0`.",
-            )
+        with contextlib.suppress(Exception):  # refused when it is used
+            value = np.min(subject.compute(other, tf.constant(kernel)))
+            if value < 0:
+                accepted[f"{name}=-0.3"] = number(value)
+    if accepted:
+        values = [f"{name} ({value})" for name, value in accepted.items()]
+        limits = " and ".join(
+            f"`{name.partition('=')[0]} >= 0`" for name in accepted
+        )
+        raise Broken(
+            "Accepted, although the penalty becomes negative: "
+            f"{', '.join(values)}.",
+            f"Raise a `ValueError` in `__init__` unless {limits}.",
+        )
 
 
 def grows_with_the_weights(subject):
-    """A penalty that does not grow does not hold large weights back."""
+    """A penalty that does not grow does not hold large weights back.
+
+    Some measure something else, such as angles: they pass over this.
+    """
     (kernel,) = subject.examples[0]
     subject.must_penalize()
-    seen = [
-        float(
-            np.sum(subject.compute(subject.fresh(), tf.constant(kernel * size)))
+    hint = (
+        "Let the penalty depend on the size of the weights: "
+        "`self.factor * ops.sum(ops.square(weights))`."
+    )
+    seen = _penalties(subject, kernel, (0, 1, 3))
+    if seen[0] < seen[1] < seen[2]:
+        return (
+            f"{', '.join(map(number, seen))} for 0, 1 and 3 times the weights."
         )
-        for size in (np.float32(0), np.float32(1), np.float32(3))
-    ]
-    if not seen[0] < seen[1] < seen[2]:
+    sizes = (0.01, 0.1, 1, 10, 100)
+    directions = _directions(kernel.shape)
+    table = np.array([_penalties(subject, d, sizes) for d in directions])
+    if np.allclose(table, table[0, 0], 1e-5, 0):
         raise Broken(
-            f"Weights that are 0, 1 and 3 times as large give "
-            f"{', '.join(map(number, seen))}.",
-            "Let the penalty depend on the size of the weights: "
-            "`self.factor * ops.sum(ops.square(weights))`.",
+            f"The penalty is {number(seen[1])} for all weights that were "
+            "tried, small and large.",
+            hint,
         )
-    return f"{', '.join(map(number, seen))} for 0, 1 and 3 times the weights."
+    # Of a softmax the entropy falls too, but not where all are equal.
+    if np.all(np.diff(table[:, 1:4]) < 0):
+        raise Broken(
+            "Weights that are 1 and 3 times as large give "
+            f"{', '.join(map(number, seen[1:]))}, and it falls likewise for "
+            "all others.",
+            hint,
+        )
+    raise NotApplicable(
+        "It does not measure size: 0, 1 and 3 times the weights give "
+        f"{', '.join(map(number, seen))}."
+    )
+
+
+def _penalties(subject, kernel, sizes):
+    return [
+        float(
+            np.sum(subject.compute(subject.fresh(), tf.constant(size * kernel)))
+        )
+        for size in np.float32(sizes)
+    ]
+
+
+def _directions(shape):
+    """Weights that go different ways, in which each is as large as others."""
+    random = np.random.default_rng(1)
+    drawn = [random.normal(size=shape) for _ in range(3)]
+    equal = [np.ones(shape), -np.ones(shape)]
+    return [kernel.astype("float32") for kernel in drawn + equal]
 
 
 def has_a_gradient(subject):
@@ -183,8 +222,11 @@ def is_counted_in_training(subject):
     (kernel,) = subject.examples[0]
     model = subject.model_with(subject.fresh(), subject.examples[0])
     model.compile(keras.optimizers.SGD(0.1), loss="mse", run_eagerly=True)
-    x = np.zeros((2, kernel.shape[0]), "float32")
-    logs = model.train_on_batch(x, np.zeros((2, kernel.shape[1]), "float32"))
+    x, y = (
+        np.zeros((2, *shape[1:]), "float32")
+        for shape in (model.input_shape, model.output_shape)
+    )
+    logs = model.train_on_batch(x, y)
     penalty = subject.compute(subject.fresh(), tf.constant(kernel))
     if text := subject.difference(logs, tf.reduce_sum(penalty)):
         raise Broken(

@@ -72,7 +72,11 @@ def is_never_negative(subject):
         if not (np.isfinite(rate) and rate >= 0):
             raise Broken(
                 f"The learning rate of step {step} is {number(rate)}.",
-                "Hold the step between the first and the last one of the "
+                "NaN comes of 0 / 0, and of inf / inf where `ops.exp` gets "
+                "more than 88: write `ops.sigmoid`, or "
+                "`ops.exp(ops.minimum(x, 80.0))`."
+                if np.isnan(rate)
+                else "Hold the step between the first and the last one of the "
                 "schedule: `ops.clip(step, 0, last)`. `ops.where` computes "
                 "both halves: keep both of them finite.",
                 inputs=(),

@@ -331,19 +331,25 @@ def difference(seen, expected, tolerance=1e-4):
             worst = np.argmax(
                 np.where(close, 0, np.nan_to_num(np.abs(one - other), nan=1e30))
             )
-            return (
-                f"{number(one.flat[worst])} instead of "
-                f"{number(other.flat[worst])}"
-            )
+            return _one_instead_of(one.flat[worst], other.flat[worst])
     return None
 
 
-def number(value):
+def _one_instead_of(seen, expected):
+    """Two numbers, with as many digits as it takes to tell them apart."""
+    for digits in range(3, 10):
+        one, other = number(seen, digits), number(expected, digits)
+        if one != other:
+            break
+    return f"{one} instead of {other}"
+
+
+def number(value, digits=3):
     """A number with few enough digits to be the same on every CPU."""
     value = float(value)
     if value == 0:
         return "0"
-    text = f"{value:.3g}"
+    text = f"{value:.{digits}g}"
     return f"{value:.0f}" if "e+0" in text and abs(value) < 1e7 else text
 
 

@@ -1,7 +1,9 @@
 """What a layer must do with weights: make, track, use and train them."""
 
+import collections
 import contextlib
 import inspect
+import re
 
 import keras
 import numpy as np
@@ -29,11 +31,10 @@ def makes_its_weights_in_build(subject):
     Its own weights only: those of sub-layers are for `builds_its_children`.
     """
     by_call, layer = _built_both_ways(subject)
-    missing = [
-        name
-        for name in _own_weights(by_call)
-        if name not in _own_weights(layer)
-    ]
+    # Counted, as several may have one name, and most are given none
+    missing = collections.Counter(_own_weights(by_call))
+    missing.subtract(_own_weights(layer))
+    missing = list((+missing).elements())
     if missing:
         raise Broken(
             f"{', '.join(missing)} is not there after `build`, and made by "
@@ -118,13 +119,20 @@ def _build(layer, subject):
 
 
 def _own_weights(layer):
-    """Names of the weights of a layer itself, without those of sub-layers."""
+    """Names of the weights of a layer itself, without those of sub-layers.
+
+    Without their numbers, too: Keras counts the unnamed, as in `variable_7`.
+    """
     inside = {
         id(weight)
         for child in layer._flatten_layers(include_self=False)
         for weight in child.weights
     }
-    return [weight.name for weight in layer.weights if id(weight) not in inside]
+    return [
+        re.sub(r"_\d+$", "", weight.name)
+        for weight in layer.weights
+        if id(weight) not in inside
+    ]
 
 
 def _children(layer):
@@ -151,6 +159,52 @@ def _places_of_weights(layer):
         for weight in child.weights:
             places[id(weight)] = f"{place}.{weight.name}"
     return places
+
+
+def starts_with_different_weights(subject):
+    """What starts equal gets equal gradients, and stays equal for ever.
+
+    What a second copy repeats, such as a table or what has a seed, is meant.
+    """
+    layer, other = subject.fresh(), subject.fresh()
+    inputs = tensors(subject.examples[0])
+    subject.call(layer, inputs)
+    equal = list(_equal_weights(layer))
+    if equal:
+        subject.call(other, inputs)
+        again = other.trainable_variables
+        equal = [
+            pair
+            for pair in equal
+            if not np.array_equal(
+                layer.trainable_variables[pair[0]], again[pair[0]]
+            )
+        ]
+    if equal:
+        places = _places_of_weights(layer)
+        one, two = (
+            places.get(id(variable), _name_of(variable, place))
+            for place, variable in (
+                (place, layer.trainable_variables[place]) for place in equal[0]
+            )
+        )
+        raise Broken(
+            f"{one} and {two} start with the same random numbers.",
+            "An initializer gives the same numbers each time: make one for "
+            "each weight, with `initializer.clone()`.",
+            inputs=(),
+        )
+
+
+def _equal_weights(layer):
+    """Places of two trainable weights that are random, and the same."""
+    values = [variable.numpy() for variable in layer.trainable_variables]
+    for first, one in enumerate(values):
+        if one.size < 2 or len(np.unique(one)) < one.size:
+            continue  # zeros, ones and the like
+        for second in range(first + 1, len(values)):
+            if np.array_equal(one, values[second]):
+                yield first, second
 
 
 def makes_no_weights_in_call(subject):
@@ -312,8 +366,17 @@ def _gradients_of_weights(subject, layer, inputs):
     places = _places_of_weights(layer)
     found = tape.gradient(total, [variable.value for variable in variables])
     return {
-        places.get(id(variable), variable.name): (
+        places.get(id(variable), _name_of(variable, place)): (
             None if gradient is None else tf.convert_to_tensor(gradient)
         )
-        for variable, gradient in zip(variables, found, strict=True)
+        for place, (variable, gradient) in enumerate(
+            zip(variables, found, strict=True)
+        )
     }
+
+
+def _name_of(variable, place):
+    """Its name; of an unnamed one, which Keras numbers, its place."""
+    if re.fullmatch(r"variable(_\d+)?", variable.name):
+        return f"trainable_variables[{place}]"
+    return variable.name

@@ -5,10 +5,10 @@ Each skip is a real deviation of Keras 3.15, or of what an activation is for.
 
 import numpy as np
 import pytest
-from keras import activations, layers
+from keras import activations, layers, ops
 
 from helpers import contracts
-from tests.contracts.broken import cases
+from tests.contracts.broken import cases, register
 from tests.contracts.broken.activations import LearnedSoftplus
 from tests.contracts.checks import (
     assert_caught,
@@ -100,3 +100,39 @@ def test_sparsemax_of_keras_is_wrong():
     """A find of the checker: in Keras 3.15 the outputs do not add up to 1."""
     report = contracts.check_activation(activations.sparsemax)
     assert not report.ok
+
+
+# --- What might be accused, and is not ---------------------------------------
+
+
+@register
+def snake(x):
+    """A wave on a line: far out, float16 does not know where on the wave."""
+    return x + ops.square(ops.sin(1.1 * x)) / 1.1
+
+
+@register
+def fast_wave(x):
+    return ops.sin(29.7 * x)
+
+
+@pytest.mark.parametrize("activation", [snake, fast_wave], ids=name_of)
+def test_waves_are_not_accused_in_half_precision(activation):
+    contracts.check_activation(activation).raise_if_failed()
+
+
+def test_hint_says_which_weakness_of_half_precision_it_is():
+    @register
+    def cancels(x):
+        return (x + 1000.0) - 1000.0
+
+    @register
+    def overflows(x):
+        return ops.tanh(x * 1e6 * 1e-6) * ops.tanh(ops.exp(x) * 1e-3)
+
+    for activation, word in ((cancels, "digits"), (overflows, "65504")):
+        report = contracts.check_activation(activation)
+        (result,) = [
+            r for r in report.results if r.name == "works_in_mixed_float16"
+        ]
+        assert word in result.hint, report

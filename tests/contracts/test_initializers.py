@@ -3,8 +3,10 @@
 Each skip is a real deviation of Keras 3.15, or of what an initializer is for.
 """
 
+import keras
+import numpy as np
 import pytest
-from keras import initializers
+from keras import initializers, ops
 
 from helpers import contracts
 from tests.contracts.broken import cases, register
@@ -49,6 +51,91 @@ def test_one_that_wraps_another_without_a_seed_is_not_accused():
 
     for inside in ("he_normal", initializers.RandomUniform(seed=3)):
         contracts.check_initializer(Scaled(inside, 2.0)).raise_if_failed()
+
+
+@register
+class Sparse(initializers.Initializer):
+    """Another, of which it forgets some: both need a seed."""
+
+    def __init__(self, initializer="he_normal", share=0.5, seed=None):
+        self.initializer = initializers.get(initializer)
+        self.share = share
+        self.seed = seed
+
+    def __call__(self, shape, dtype=None):
+        values = self.initializer(shape, dtype=dtype)
+        drawn = keras.random.uniform(shape, seed=self.seed)
+        return values * ops.cast(drawn > self.share, values.dtype)
+
+    def get_config(self):
+        inside = initializers.serialize(self.initializer)
+        return {"initializer": inside, "share": self.share, "seed": self.seed}
+
+
+@register
+class FromNumpy(Normal):
+    """NumPy's numbers, of a generator of its own."""
+
+    def __call__(self, shape, dtype=None):
+        values = np.random.default_rng(self.seed).normal(size=shape)
+        return ops.cast(self.scale * values, dtype)
+
+
+@register
+def of_the_generator_of_all(shape, dtype=None):
+    """It draws, and sets no seed."""
+    return ops.cast(np.random.normal(0, 0.1, shape), dtype)
+
+
+@register
+def turns(shape, dtype=None):
+    """For the square kernels of recurrent layers."""
+    rows, columns = shape
+    if rows != columns:
+        raise ValueError(f"The kernel must be square: {shape}")
+    return ops.roll(ops.eye(rows, dtype=dtype), 1, axis=0)
+
+
+@register
+def averages(shape, dtype=None):
+    """For the four axes of convolutions."""
+    height, width, _, filters = shape
+    return ops.ones((*shape[:3], filters), dtype) / (height * width)
+
+
+@register
+class EvenlySpread(initializers.Initializer):
+    """Logarithms, whose sum is brought to 0 as precisely as it says."""
+
+    def __init__(self, scale=0.1, eps_sum=1e-3):
+        self.scale = scale
+        self.eps_sum = eps_sum
+
+    def __call__(self, shape, dtype=None):
+        values = np.log(1 + np.arange(np.prod(shape)))
+        while abs(values.sum()) > self.eps_sum:
+            values = values - values.mean()
+        return ops.cast(self.scale * values.reshape(shape), dtype)
+
+    def get_config(self):
+        return {"scale": self.scale, "eps_sum": self.eps_sum}
+
+
+RIGHT = [
+    EvenlySpread(),
+    Sparse(),
+    Sparse(seed=3),
+    Sparse(initializers.HeNormal(seed=2)),
+    FromNumpy(),
+    of_the_generator_of_all,
+    turns,
+    averages,
+]
+
+
+@pytest.mark.parametrize("initializer", RIGHT, ids=name_of)
+def test_right_initializer_is_not_accused(initializer):
+    contracts.check_initializer(initializer).raise_if_failed()
 
 
 INITIALIZERS = [

@@ -10,7 +10,13 @@ from keras import layers, ops
 
 from helpers import contracts
 from tests.contracts.broken import cases, register
-from tests.contracts.broken.layers import Average, Linear, Noisy
+from tests.contracts.broken.layers import (
+    Average,
+    Experts,
+    Linear,
+    Noisy,
+    Pools,
+)
 from tests.contracts.broken.models import Small
 from tests.contracts.checks import (
     NOT_IN_CONFIG,
@@ -94,7 +100,11 @@ LAYERS = [
     (layers.Flatten(), SEQUENCE, {}),
     (layers.GRU(3, return_sequences=True), SEQUENCE, CUDNN),
     (layers.GaussianNoise(0.1), (None, 3), {}),
-    (layers.GlobalAveragePooling1D(), SEQUENCE, {}),
+    (
+        layers.GlobalAveragePooling1D(),
+        SEQUENCE,
+        {"is_finite_for_a_hidden_sample": "Keras 3.15 divides by no steps."},
+    ),
     (layers.GroupNormalization(1), (None, 4), {}),
     (
         layers.GroupNormalization(1),
@@ -109,6 +119,7 @@ LAYERS = [
     (layers.LeakyReLU(), (None, 3), {}),
     (layers.Masking(), SEQUENCE, {}),
     (layers.MaxPooling2D(), (None, 4, 4, 2), {}),
+    (layers.MaxPooling3D(), (None, 4, 4, 4, 2), {}),
     (layers.MultiHeadAttention(2, 3), PAIR, {}),
     (layers.PReLU(), (None, 3), {}),
     (layers.Permute((2, 1)), SEQUENCE, {}),
@@ -392,7 +403,131 @@ class GrowsSafely(Linear):
         return ops.exp(super().call(inputs))
 
 
+@register
+class NamesNoWeight(layers.Layer):
+    """Keras counts them in each process: `variable_7`."""
+
+    def build(self, input_shape):
+        self.scale = self.add_weight((input_shape[-1],), "ones")
+        self.shift = self.add_weight((input_shape[-1],))
+
+    def call(self, inputs):
+        return inputs * self.scale + self.shift
+
+
+@register
+class Positions(layers.Layer):
+    """The same for all samples, for a sum."""
+
+    shape = (None, 4, 3)
+
+    def call(self, inputs):
+        return ops.ones((1, ops.shape(inputs)[1], 3), self.compute_dtype)
+
+
+@register
+class AttendsAfterANorm(layers.Layer):
+    """It mixes steps, and what all of a step gains is taken away first."""
+
+    shape = (None, 4, 3)
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.norm = layers.LayerNormalization()
+        self.attend = layers.MultiHeadAttention(1, 2)
+
+    def build(self, input_shape):
+        for layer, shapes in (
+            (self.norm, [input_shape]),
+            (self.attend, [input_shape, input_shape]),
+        ):
+            if not layer.built:
+                layer.build(*shapes)
+
+    def call(self, inputs):
+        x = self.norm(inputs)
+        return inputs + self.attend(x, x)
+
+
+@register
+class LooksAhead(layers.Layer):
+    """No step depends on those before it, and it knows no mask."""
+
+    shape = (None, 4, 3)
+
+    def call(self, inputs):
+        return ops.flip(ops.cumsum(ops.flip(inputs, 1), axis=1), 1)
+
+
+@register
+class TrainableByName(Linear):
+    """An argument of its own, under a name that Keras uses too."""
+
+    def __init__(self, trainable=False, **kwargs):
+        super().__init__(**kwargs)
+        self._learns = trainable
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        self.scale = self.add_weight((), "ones", trainable=self._learns)
+
+    def call(self, inputs):
+        return super().call(inputs) * self.scale
+
+    def get_config(self):
+        return {**super().get_config(), "trainable": self._learns}
+
+
+@register
+class TakesObjects(Linear):
+    """Keras hands `from_config` a dictionary in place of the object."""
+
+    def __init__(self, inner=None, **kwargs):
+        super().__init__(**kwargs)
+        self.inner = inner or keras.regularizers.L2(0.1)
+
+    def get_config(self):
+        return {**super().get_config(), "inner": self.inner}
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        inner = config.pop("inner")["config"]
+        return cls(keras.regularizers.L2.from_config(inner), **config)
+
+
+@register
+class TwoTables(Experts):
+    """Equal on purpose: what has a seed is meant."""
+
+    def initializers(self):
+        return [keras.initializers.HeNormal(seed=1)] * 2
+
+
+@register
+class StartsWithOnes(Experts):
+    """Equal, and not random."""
+
+    def initializers(self):
+        return ["ones", "ones"]
+
+
+@register
+class TossesItsCoin(Noisy):
+    """One coin for all, with a generator of Keras."""
+
+    def call(self, inputs, training=False):
+        outputs = Linear.call(self, inputs)
+        if not training:
+            return outputs
+        coin = keras.random.uniform((), seed=self.seed_generator) < 0.5
+        return outputs * ops.cast(coin, outputs.dtype)
+
+
 RIGHT = [
+    *(NamesNoWeight, AttendsAfterANorm, LooksAhead),
+    *(TrainableByName, TakesObjects, Experts, TwoTables, StartsWithOnes),
+    *(TossesItsCoin, Pools),
     *(Noisy, Average, Sampling, TwoReaders, DropsRarely, ScalesInTraining),
     *(ProjectsByChance, FlattensWithMask, EndsTheMask, HidesMore),
     *(FillsThePadding, RefusesMasks, LooksBack, TurnsRound, Attends),
@@ -443,6 +578,80 @@ def test_what_is_random_without_training_fails_one_rule_and_skips_the_others():
         "follows_the_dtype_policy",
         "stays_finite_in_mixed_float16",
     }
+
+
+# --- One mistake, one accusation ---------------------------------------------
+
+
+def test_no_mask_is_asked_of_an_output_without_samples():
+    report = contracts.check_layer(Positions(), (None, 4, 3))
+    assert failed(report) == {"takes_any_batch_size"}, report
+
+
+@register
+class AddsAFloat32(Linear):
+    """A fixed dtype, which meets float16."""
+
+    def call(self, inputs):
+        return super().call(inputs) + tf.constant([0.5, -0.5])
+
+
+def test_what_float16_stops_is_told_once():
+    report = contracts.check_layer(AddsAFloat32(), (None, 3))
+    assert failed(report) == {"follows_the_dtype_policy"}, report
+
+
+# --- What the config of a layer forgets --------------------------------------
+
+
+@register
+class ForgetsItsShape(layers.Layer):
+    """Kept as `_shape`, where a copy must find it."""
+
+    def __init__(self, shape=None, **kwargs):
+        super().__init__(**kwargs)
+        self._shape = shape
+
+    def build(self, input_shape):
+        self._shape = self._shape or tuple(input_shape)
+        self.scale = self.add_weight(self._shape, name="scale")
+
+    def call(self, inputs):
+        return inputs * self.scale
+
+    def get_config(self):
+        return super().get_config()
+
+
+def test_one_lost_argument_is_one_mistake():
+    report = contracts.check_layer(ForgetsItsShape((3,)), (None, 3))
+    assert failed(report) <= {
+        "config_has_every_argument",
+        "is_rebuilt_from_its_config",
+        "reloads_from_a_file",
+        "restores_every_weight",
+    }, report
+
+
+@register
+class FromAll(Linear):
+    """`from_config` of its own, and a config that lacks the units."""
+
+    def __init__(self, units, **kwargs):
+        super().__init__(units, **kwargs)
+
+    def get_config(self):
+        return layers.Layer.get_config(self)
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+def test_what_cannot_be_rebuilt_leaves_no_config_changed():
+    report = contracts.check_layer(FromAll(2), (None, 3))
+    assert status_of(report, "leaves_the_given_config_alone") == "skipped"
+    assert status_of(report, "config_has_every_argument") == "failed"
 
 
 # --- Layers in layers --------------------------------------------------------

@@ -13,8 +13,10 @@ from tests.contracts.broken import align, cases, register
 from tests.contracts.broken.losses import (
     GivesAValueForEachColumn,
     LearnsAnOffset,
+    PairsAll,
     Squares,
     SquaresInFloat16,
+    SqueezesTheBatchToo,
     TakesItsThresholdFromTheBatch,
     cross_entropy_by_the_book,
     focal_without_clipping,
@@ -64,11 +66,7 @@ class RightWithOneMistake(Squares):
 
 def test_a_loss_that_is_a_scalar_fails_the_rules_about_that_only():
     report = contracts.check_loss(RightWithOneMistake(3.0))
-    assert failed(report) == {
-        "gives_one_value_per_sample",
-        "weights_each_sample",
-        "reduces_as_it_says",
-    }, report
+    assert failed(report) == {"gives_one_value_per_sample"}, report
 
 
 # --- Keras's own -------------------------------------------------------------
@@ -95,8 +93,6 @@ LOSSES = [
         losses.Dice(),
         {
             "gives_one_value_per_sample": WHOLE_BATCH,
-            "weights_each_sample": WHOLE_BATCH,
-            "reduces_as_it_says": WHOLE_BATCH,
         },
     ),
     (losses.Hinge(), {}),
@@ -124,20 +120,12 @@ LOSSES = [
         losses.Tversky(),
         {
             "gives_one_value_per_sample": WHOLE_BATCH,
-            "weights_each_sample": WHOLE_BATCH,
-            "reduces_as_it_says": WHOLE_BATCH,
         },
     ),
     (losses.mean_squared_error, {}),
     (losses.huber, {}),
     (losses.sparse_categorical_crossentropy, {}),
-    (
-        losses.kl_divergence,
-        {
-            "pairs_each_target_with_its_prediction": "Alone among Keras's "
-            "functions it does not align (n,) with (n, 1); `compile` does."
-        },
-    ),
+    (losses.kl_divergence, {}),
 ]
 
 
@@ -437,5 +425,110 @@ def test_messages_name_what_was_tried():
 
 def test_values_that_no_weights_fit_are_told_with_their_shape():
     report = contracts.check_loss(GivesAValueForEachColumn())
-    [result] = [r for r in report.results if r.name == "weights_each_sample"]
-    assert result.message.startswith("Its values have shape (6, 3); 6 weights")
+    assert failed(report) == {"gives_one_value_per_sample"}, report
+    [result] = [r for r in report.results if r.status == "failed"]
+    assert "give values of shape (6, 3); one for each" in result.message
+
+
+def test_single_sample_that_gives_no_value_is_told_with_its_shape():
+    report = contracts.check_loss(SqueezesTheBatchToo())
+    [result] = [r for r in report.results if r.status == "failed"]
+    assert "gives values of shape (); 6 samples give (6,)" in result.message
+    assert "pass such ones as `y_true=`" in result.hint
+    assert "shape (1, 3)" in result.inputs
+
+
+@register
+def log_cosh_with_where(y_true, y_pred):
+    """Finite, but for the gradient of the half that is not taken."""
+    size = ops.abs(align(y_true, y_pred) - y_pred)
+    large = size - np.log(2.0)
+    values = ops.where(size < 20, ops.log(ops.cosh(size)), large)
+    return ops.mean(values, axis=-1)
+
+
+def test_half_of_where_that_is_not_taken_is_named():
+    report = contracts.check_loss(log_cosh_with_where)
+    [result] = [r for r in report.results if r.status == "failed"]
+    assert result.name == "is_finite_for_large_errors"
+    assert "`ops.where` computes both halves" in result.hint
+
+
+# --- Targets without the last axis -------------------------------------------
+
+
+@register
+def pairs_all(y_true, y_pred):
+    return ops.mean(ops.abs(y_true - y_pred), axis=-1)
+
+
+def test_function_whose_targets_compile_aligns_is_not_accused():
+    report = assert_not_accused(pairs_all)
+    rule = "pairs_each_target_with_its_prediction"
+    assert status_of(report, rule) == "skipped"
+    [result] = [r for r in report.results if r.name == rule]
+    assert "the first with targets (5,)" in result.message
+    y_true, y_pred = normal(6), 2 * normal(6, 1)
+    assert_not_accused(pairs_all, y_true=y_true, y_pred=y_pred)
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Identity()])
+    model.compile("sgd", loss=pairs_all, run_eagerly=True)
+    flat, column = (
+        model.evaluate(y_pred, targets, verbose=0)
+        for targets in (y_true, y_true[:, None])
+    )
+    assert flat == pytest.approx(column)
+
+
+@pytest.mark.parametrize(
+    ("shape", "status"),
+    [((6, 1), "failed"), ((6, 3), "skipped"), ((4, 5, 2), "skipped")],
+)
+def test_pairs_are_looked_for_in_what_is_given(shape, status):
+    report = contracts.check_loss(
+        PairsAll(),
+        y_true=normal(*shape),
+        y_pred=2 * normal(*shape),
+    )
+    rule = "pairs_each_target_with_its_prediction"
+    assert status_of(report, rule) == status, report
+
+
+# --- Masks -------------------------------------------------------------------
+
+
+@register
+class ClipsAndKeepsTheMask(Squares):
+    """What `__call__` makes new, it gives the mask of the old."""
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        mask = getattr(y_pred, "_keras_mask", None)
+        y_pred = ops.clip(ops.cast(y_pred, "float32"), -1e6, 1e6)
+        if mask is not None:
+            y_pred._keras_mask = mask
+        return super().__call__(y_true, y_pred, sample_weight)
+
+
+@register
+class ComparesSteps(Squares):
+    """The value of a step depends on the one after it."""
+
+    def call(self, y_true, y_pred):
+        values = super().call(y_true, y_pred)
+        if len(values.shape) == 2:
+            values = values + ops.roll(values, 1, axis=1)
+        return values
+
+
+@pytest.mark.parametrize(
+    ("loss", "status"),
+    [
+        (ClipsAndKeepsTheMask(), "passed"),
+        (ComparesSteps(), "skipped"),
+        (losses.Dice(axis=(1, 2)), "skipped"),
+    ],
+    ids=name_of,
+)
+def test_what_a_mask_hides(loss, status):
+    sequences = {"y_true": zeros_and_ones(4, 5, 2), "y_pred": shares(4, 5, 2)}
+    report = assert_not_accused(loss, **sequences)
+    assert status_of(report, "leaves_out_what_a_mask_hides") == status

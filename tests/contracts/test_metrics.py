@@ -8,7 +8,11 @@ from keras import metrics, ops
 
 from helpers import contracts
 from tests.contracts.broken import cases, register
-from tests.contracts.broken.metrics import MeanError
+from tests.contracts.broken.metrics import (
+    ChangesItsStateInResult,
+    MeanError,
+    TakesWeightsForTheMask,
+)
 from tests.contracts.checks import (
     NOT_IN_CONFIG,
     assert_caught,
@@ -52,6 +56,96 @@ def test_what_is_merged_by_a_maximum_is_not_accused():
     assert status_of(report, "two_halves_merge") == "skipped"
 
 
+@register
+class Variance(MeanError):
+    """Of the predictions, joined batch by batch as Welford's method does.
+
+    Sums merge, and lose their digits far from zero. No way has both.
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.squares = self.add_weight(name="squares", initializer="zeros")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        values = ops.cast(y_pred, self.dtype)[:, 0]
+        weights = ops.ones_like(values)
+        if sample_weight is not None:
+            weights = self.cast_weights(sample_weight, values)
+        count = ops.sum(weights)
+        mean = ops.divide_no_nan(ops.sum(weights * values), count)
+        both = self.count + count
+        moved = mean - self.total
+        self.squares.assign_add(
+            ops.sum(weights * ops.square(values - mean))
+            + ops.square(moved) * ops.divide_no_nan(self.count * count, both)
+        )
+        self.total.assign_add(moved * ops.divide_no_nan(count, both))
+        self.count.assign(both)
+
+    def result(self):
+        return ops.divide_no_nan(self.squares, self.count)
+
+
+@register
+class GuardsItsDivision(MeanError):
+    """Divides by 1 at least, and heeds masks and weights together."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        mask = getattr(y_pred, "_keras_mask", None)
+        if mask is not None:
+            mask = ops.cast(mask, self.dtype)
+            sample_weight = mask * (
+                1 if sample_weight is None else sample_weight
+            )
+        super().update_state(y_true, y_pred, sample_weight)
+
+    def result(self):
+        return self.total / ops.maximum(self.count, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("metric", "arguments", "skipped"),
+    [
+        (Variance(), {}, {"two_halves_merge"}),
+        (
+            Variance(),
+            {
+                "y_true": [[0.5], [2.0], [-1.0], [4.0]],
+                "y_pred": [[0.1], [2.0], [-2.0], [3.0]],
+            },
+            {"two_halves_merge"},
+        ),
+        (GuardsItsDivision(), {}, set()),
+    ],
+    ids=["welford", "welford-given", "guarded"],
+)
+def test_right_metrics(metric, arguments, skipped):
+    report = contracts.check_metric(metric, **arguments)
+    assert failed(report) == set(), report
+    for name in ("two_halves_merge", "takes_fractions_as_weights"):
+        expected = "skipped" if name in skipped else "passed"
+        assert status_of(report, name) == expected, report
+
+
+@pytest.mark.parametrize(
+    ("metric", "rule", "text"),
+    [
+        (
+            ChangesItsStateInResult(),
+            "is_the_same_in_any_batching",
+            "Asked for its result after each batch",
+        ),
+        (TakesWeightsForTheMask(), "heeds_the_mask", "weights of 1 for all"),
+    ],
+    ids=name_of,
+)
+def test_messages_name_what_was_done(metric, rule, text):
+    report = contracts.check_metric(metric)
+    [result] = [r for r in report.results if r.name == rule]
+    assert text in result.message, result
+
+
 @pytest.mark.parametrize("metric", [metrics.AUC(), metrics.Precision()])
 def test_what_keras_does_with_masks_is_told_and_no_mistake(metric):
     report = contracts.check_metric(metric)
@@ -59,13 +153,17 @@ def test_what_keras_does_with_masks_is_told_and_no_mistake(metric):
     assert status_of(report, "heeds_the_mask") == "skipped"
 
 
+WHOLE = {
+    "takes_fractions_as_weights": "In Keras 3.15 its confusion matrix is of "
+    "whole numbers: a weight of 0.5 counts for nothing."
+}
 HALF = "`in_top_k` of TensorFlow knows no float16."
 METRICS = [
     (metrics.AUC(), {}),
     (metrics.Accuracy(), {}),
     (metrics.BinaryAccuracy(), {}),
     (metrics.BinaryCrossentropy(), {}),
-    (metrics.BinaryIoU(), {}),
+    (metrics.BinaryIoU(), WHOLE),
     (metrics.CategoricalAccuracy(), {}),
     (metrics.CategoricalCrossentropy(), {}),
     (metrics.CategoricalHinge(), {}),
@@ -82,16 +180,16 @@ METRICS = [
     (metrics.FalseNegatives(), {}),
     (metrics.FalsePositives(0.3), {}),
     (metrics.Hinge(), {}),
-    (metrics.IoU(num_classes=2, target_class_ids=[0]), {}),
+    (metrics.IoU(num_classes=2, target_class_ids=[0]), WHOLE),
     (metrics.KLDivergence(), {}),
     (metrics.LogCoshError(), {}),
     (metrics.Mean(), {}),
     (metrics.MeanAbsoluteError(), {}),
-    (metrics.MeanIoU(num_classes=2), {}),
+    (metrics.MeanIoU(num_classes=2), WHOLE),
     (metrics.MeanSquaredError(), {}),
     (metrics.MeanSquaredLogarithmicError(), {}),
-    (metrics.OneHotIoU(num_classes=3, target_class_ids=[0, 1]), {}),
-    (metrics.OneHotMeanIoU(num_classes=3), {}),
+    (metrics.OneHotIoU(num_classes=3, target_class_ids=[0, 1]), WHOLE),
+    (metrics.OneHotMeanIoU(num_classes=3), WHOLE),
     (metrics.PearsonCorrelation(), {}),
     (metrics.Poisson(), {}),
     (metrics.Precision(), {}),

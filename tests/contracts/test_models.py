@@ -8,6 +8,7 @@ from keras import layers, ops
 from helpers import contracts
 from tests.contracts.broken import cases, register
 from tests.contracts.broken.models import (
+    Absolute,
     Penalized,
     Small,
     Stepping,
@@ -18,6 +19,7 @@ from tests.contracts.checks import (
     failed,
     report_of,
     rules_that_catch_nothing,
+    status_of,
 )
 
 # --- Broken on purpose -------------------------------------------------------
@@ -197,6 +199,42 @@ class TracksItsGradient(Stepping):
 
 
 @register
+class FollowsItself(Stepping):
+    """A copy that lags behind moves without the optimizer, frozen or not."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.copy = layers.Dense(4)
+
+    def build(self, input_shape):
+        self.hidden.build(input_shape)
+        self.out.build((None, 4))
+        self.copy.build(input_shape)
+        self.dropout.build((None, 4))
+
+    def call(self, inputs, training=False):
+        outputs = super().call(inputs, training=training)
+        return outputs + 0 * ops.mean(self.copy(inputs))
+
+    def apply(self, tape, loss):
+        variables = [*self.hidden.weights, *self.out.weights]
+        variables = [v for v in variables if v.trainable]
+        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        for slow, fast in zip(
+            self.copy.weights, self.hidden.weights, strict=True
+        ):
+            slow.assign(0.9 * slow + 0.1 * fast)
+
+
+@register
+class CountsByHand(Absolute):
+    """The losses of one layer, the only one that has any."""
+
+    def added(self):
+        return ops.sum(self.hidden.losses)
+
+
+@register
 class KeepsALayer(Stepping):
     """A frozen layer does not move, and need not."""
 
@@ -307,6 +345,8 @@ class PlaysWithItself(TwoPlayers):
         ByTurns,
         MixesSamples,
         TracksItsGradient,
+        Absolute,
+        CountsByHand,
         KeepsALayer,
         Variational,
         TwoPlayers,
@@ -337,6 +377,12 @@ class ForgetsItsOptimizer(Stepping):
 @pytest.mark.parametrize("cls", [AroundAnother, ForgetsItsOptimizer])
 def test_model_of_which_little_is_known_is_not_accused(cls):
     contracts.check_model(cls(), (None, 3)).raise_if_failed()
+
+
+def test_a_copy_that_moves_by_itself_is_not_taken_for_a_frozen_layer():
+    report = contracts.check_model(FollowsItself(), (None, 3))
+    name = "leaves_a_frozen_layer_alone"
+    assert status_of(report, name) == "passed", report
 
 
 def test_functional_model_with_a_step_of_its_own_is_not_accused():

@@ -9,7 +9,7 @@ from keras.optimizers import schedules
 
 from helpers import contracts
 from tests.contracts.broken import cases, register
-from tests.contracts.broken.optimizers import Momentum
+from tests.contracts.broken.optimizers import GoesHalfWayBack, Momentum
 from tests.contracts.checks import (
     assert_caught,
     failed,
@@ -127,12 +127,22 @@ class CountsForItself(Momentum):
         super().update_step(gradient / root, variable, learning_rate)
 
 
+@register
+class LooksAhead(GoesHalfWayBack):
+    """Its copy of the weights begins where they are."""
+
+    def start_of(self, copy, here):
+        return ops.where(self.iterations == 0, here, copy)
+
+
 WARM_UP = schedules.CosineDecay(0.0, 9, warmup_target=0.1, warmup_steps=9)
 RIGHT = [
     SignDescent(0.1),
     SignDescent(learning_rate=30.0),
     Cautious(0.1, weight_decay=0.5),
     CountsForItself(),
+    LooksAhead(),
+    LooksAhead(weight_decay=0.1),
     # The given learning rate is useless, and yet the optimizer is right.
     optimizers.SGD(1e4),
     optimizers.Adadelta(1e-3),

@@ -104,3 +104,12 @@ def test_message_names_the_step_that_was_tried():
     ]
     assert result.message == "The learning rate of step 40 is inf."
     assert not result.inputs
+
+
+def test_hint_for_nan_tells_where_it_comes_from():
+    (case,) = [c for c in cases("schedule") if "ByTheBook" in str(c)]
+    (result,) = [
+        r for r in report_of(case).results if r.name == "is_never_negative"
+    ]
+    assert "is nan" in result.message
+    assert "ops.exp" in result.hint

@@ -3,6 +3,7 @@
 from keras import ops
 
 from helpers import contracts
+from helpers.contracts.subject import difference
 from tests.contracts.broken.layers import Linear
 from tests.contracts.broken.losses import Squares
 from tests.contracts.broken.metrics import MeanError
@@ -46,3 +47,10 @@ def test_a_layer_without_a_config_is_still_checked_on_copies():
     assert status_of(report, "config_has_every_argument") == "failed"
     assert status_of(report, "takes_any_batch_size") == "passed"
     assert not layer.built
+
+
+def test_numbers_are_told_with_the_digits_in_which_they_differ():
+    assert difference(0.2364, 0.2361) == "0.2364 instead of 0.2361"
+    assert difference(1.0003, 1.0, 1e-5) == "1.0003 instead of 1"
+    assert difference(12345.4, 12345.1, 1e-6) == "12345.4 instead of 12345.1"
+    assert difference(0.5, 0.2361) == "0.5 instead of 0.236"

@@ -1,6 +1,7 @@
 """Constraints that are broken on purpose, and the right `Clipped`."""
 
 import keras
+import numpy as np
 from keras import ops
 
 from tests.contracts.broken import broken
@@ -113,3 +114,16 @@ class RoundsToAGrid(Clipped):
 
     def __call__(self, weights):
         return ops.round(weights * 1e5) / 1e5
+
+
+@broken("constraint", "serves_several_layers")
+class KeepsItsLimits(Clipped):
+    """It remembers which sizes the first weights had."""
+
+    limits = None
+
+    def __call__(self, weights):
+        if self.limits is None:
+            self.limits = np.full(weights.shape, self.limit)
+        limits = ops.cast(self.limits, weights.dtype)
+        return ops.clip(weights, -limits, limits)

@@ -138,3 +138,24 @@ class AddsUpTheShape(Normal):
 
     def __call__(self, shape, dtype=None):
         return super().__call__(shape, dtype) / sum(shape) ** 0.5
+
+
+@broken("initializer", "seeds_repeat")
+class TakesZeroForNone(Normal):
+    """A seed of 0 is false."""
+
+    def __call__(self, shape, dtype=None):
+        seed = self.seed or int(np.random.default_rng().integers(1, 10**6))
+        return keras.random.normal(
+            shape, stddev=self.scale, dtype=dtype, seed=seed
+        )
+
+
+@broken("initializer", "leaves_other_random_numbers_alone")
+class SetsTheSeedOfAll(Normal):
+    """From here on everybody else draws the same numbers too."""
+
+    def __call__(self, shape, dtype=None):
+        np.random.seed(self.seed)
+        values = np.random.normal(0, self.scale, shape)
+        return ops.cast(values, dtype)

@@ -355,6 +355,56 @@ class DrawsWithNumPy(Noisy):
         return ops.cast(noise, outputs.dtype)
 
 
+@broken("layer", "draws_new_numbers_in_training")
+class TossesOneCoin(Noisy):
+    """Tossed for the whole batch, and by NumPy: once for each graph."""
+
+    def call(self, inputs, training=False):
+        outputs = Linear.call(self, inputs)
+        if training and np.random.random() < 0.5:
+            return ops.zeros_like(outputs)
+        return outputs
+
+
+@broken("layer", "draws_new_numbers_in_training")
+class RefusesGraphsInTraining(Noisy):
+    """NumPy wants numbers, and a graph has none."""
+
+    def noise(self, outputs):
+        return np.sign(outputs) * super().noise(outputs)
+
+
+# --- Weights -----------------------------------------------------------------
+
+
+class Experts(keras.layers.Layer):
+    """Two kernels, of which each is drawn anew, for others to break."""
+
+    def build(self, input_shape):
+        self.kernels = [
+            self.add_weight(
+                shape=(input_shape[-1], 2),
+                initializer=initializer,
+                name=f"kernel_{place}",
+            )
+            for place, initializer in enumerate(self.initializers())
+        ]
+
+    def initializers(self):
+        return [keras.initializers.HeNormal() for _ in range(2)]
+
+    def call(self, inputs):
+        return sum(ops.tanh(ops.matmul(inputs, each)) for each in self.kernels)
+
+
+@broken("layer", "starts_with_different_weights")
+class StartsTwice(Experts):
+    """One initializer, which gives the same numbers twice."""
+
+    def initializers(self):
+        return [keras.initializers.HeNormal()] * 2
+
+
 # --- Masks -------------------------------------------------------------------
 
 
@@ -456,6 +506,29 @@ class InvertsTheMask(Linear):
 
     def compute_mask(self, inputs, mask=None):
         return None if mask is None else ops.logical_not(mask)
+
+
+class Pools(keras.layers.Layer):
+    """A softmax over the real steps, for others to break."""
+
+    shape = (None, 4, 3)
+    hidden = -1e4
+
+    def call(self, inputs, mask=None):
+        scores = ops.sum(inputs, axis=-1, keepdims=True)
+        if mask is not None:
+            scores = ops.where(mask[..., None], scores, self.hidden)
+        return ops.sum(ops.softmax(scores, axis=1) * inputs, axis=1)
+
+    def compute_mask(self, inputs, mask=None):
+        return None
+
+
+@broken("layer", "is_finite_for_a_hidden_sample")
+class HidesWithInfinity(Pools):
+    """Where all steps are hidden, it is NaN."""
+
+    hidden = -np.inf
 
 
 @broken("layer", "works_behind_a_mask")

@@ -86,12 +86,7 @@ class HasNoConfig(Squares):
         return None
 
 
-@broken(
-    "loss",
-    "gives_one_value_per_sample",
-    "weights_each_sample",
-    "reduces_as_it_says",
-)
+@broken("loss", "gives_one_value_per_sample")
 class GivesOneNumber(Squares):
     """A mean over everything."""
 
@@ -99,17 +94,12 @@ class GivesOneNumber(Squares):
         return ops.mean(super().call(y_true, y_pred))
 
 
-@broken_function("loss", "gives_one_value_per_sample", "weights_each_sample")
+@broken_function("loss", "gives_one_value_per_sample")
 def sums_everything(y_true, y_pred):
     return ops.sum(ops.square(align(y_true, y_pred) - y_pred))
 
 
-@broken(
-    "loss",
-    "gives_one_value_per_sample",
-    "weights_each_sample",
-    "reduces_as_it_says",
-)
+@broken("loss", "gives_one_value_per_sample")
 class GivesAValueForEachColumn(Squares):
     """No mean over the last axis."""
 
@@ -117,12 +107,7 @@ class GivesAValueForEachColumn(Squares):
         return ops.square(align(y_true, y_pred) - y_pred)
 
 
-@broken(
-    "loss",
-    "gives_one_value_per_sample",
-    "weights_each_sample",
-    "reduces_as_it_says",
-)
+@broken("loss", "gives_one_value_per_sample")
 class MeansOverTheBatch(Squares):
     """The wrong axis."""
 
@@ -176,11 +161,6 @@ class PairsAll(Squares):
         return ops.mean(ops.square(y_true - y_pred), axis=-1)
 
 
-@broken_function("loss", "pairs_each_target_with_its_prediction")
-def pairs_all(y_true, y_pred):
-    return ops.mean(ops.abs(y_true - y_pred), axis=-1)
-
-
 @broken("loss", "weights_each_sample", "reduces_as_it_says")
 class IgnoresWeights(Squares):
     """`__call__` drops `sample_weight`."""
@@ -189,7 +169,25 @@ class IgnoresWeights(Squares):
         return super().__call__(y_true, y_pred)
 
 
-@broken("loss", "reduces_as_it_says")
+@broken("loss", "leaves_out_what_a_mask_hides")
+class ClipsBeforeTheBaseClassLooks(Squares):
+    """The clipped predictions are a new tensor, which has no mask."""
+
+    def __call__(self, y_true, y_pred, sample_weight=None):
+        y_pred = ops.clip(ops.cast(y_pred, "float32"), -1e6, 1e6)
+        return super().__call__(y_true, y_pred, sample_weight)
+
+
+@broken("loss", "treats_each_sample_alone")
+class SqueezesTheBatchToo(Squares):
+    """Of a batch of one nothing is left but a number."""
+
+    def call(self, y_true, y_pred):
+        error = align(y_true, y_pred) - y_pred
+        return ops.squeeze(ops.mean(ops.square(error), -1, keepdims=True))
+
+
+@broken("loss", "reduces_as_it_says", "leaves_out_what_a_mask_hides")
 class AlwaysSums(Squares):
     """`__call__` reduces as it likes."""
 
@@ -351,7 +349,12 @@ class CountsItsCalls(Squares):
         return self.calls * super().call(y_true, y_pred)
 
 
-@broken("loss", "works_in_mixed_float16", "is_finite_where_float16_ends")
+@broken(
+    "loss",
+    "works_in_mixed_float16",
+    "is_finite_where_float16_ends",
+    "leaves_out_what_a_mask_hides",
+)
 class ConvertsNothing(Squares):
     """`__call__` without what the base class does to dtypes."""
 

@@ -51,6 +51,46 @@ class WeighsAllWithAll(MeanError):
         return ops.cast(sample_weight, errors.dtype)
 
 
+@broken("metric", "takes_fractions_as_weights")
+class CountsWholeNumbers(MeanError):
+    """A weight of a half is cut to nothing."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.samples = self.add_weight(
+            name="samples", initializer="zeros", dtype="int32"
+        )
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        before = self.count + 0.0
+        super().update_state(y_true, y_pred, sample_weight)
+        self.samples.assign_add(ops.cast(self.count - before, "int32"))
+
+    def result(self):
+        return ops.divide_no_nan(self.total, ops.cast(self.samples, "float32"))
+
+
+@broken("metric", "is_the_same_in_any_batching", "works_in_fit_and_evaluate")
+class ChangesItsStateInResult(MeanError):
+    """Right at the end of an epoch, unless somebody has asked before."""
+
+    def result(self):
+        mean = super().result()
+        self.total.assign(mean)
+        self.count.assign(ops.minimum(self.count, 1.0))
+        return mean
+
+
+@broken("metric", "heeds_the_mask")
+class TakesWeightsForTheMask(MeanError):
+    """The mask counts only where there are no weights."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        if sample_weight is None:
+            sample_weight = getattr(y_pred, "_keras_mask", None)
+        super().update_state(y_true, y_pred, sample_weight)
+
+
 @broken("metric", "is_defined_without_data")
 class DividesByNothing(MeanError):
     """NaN until the first batch is there."""

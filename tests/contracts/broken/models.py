@@ -163,6 +163,44 @@ class ComputesASum(Small):
         return loss + 0.01 * ops.sum(ops.square(y_pred))
 
 
+class Absolute(Small):
+    """A loss of its own with what its layers add, for others to break."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.hidden.kernel_regularizer = keras.regularizers.L2(0.1)
+
+    def compute_loss(self, x, y, y_pred, sample_weight=None, training=True):
+        losses = ops.mean(ops.abs(y - y_pred), axis=-1)
+        if sample_weight is not None:
+            losses = losses * sample_weight
+        return ops.mean(losses) + self.added()
+
+    def added(self):
+        return ops.sum(self.losses)
+
+
+@broken("model", "counts_the_losses_of_its_layers")
+class ForgetsItsRegularizer(Absolute):
+    """The penalty has no effect."""
+
+    def added(self):
+        return 0.0
+
+
+@broken("model", "counts_the_losses_of_its_layers")
+class ForgetsWhatItAdds(Small):
+    """What `call` adds has no effect."""
+
+    def call(self, inputs, training=False):
+        outputs = super().call(inputs)
+        self.add_loss(ops.mean(ops.square(ops.cast(outputs, "float32"))))
+        return outputs
+
+    def compute_loss(self, x, y, y_pred, sample_weight=None, training=True):
+        return ops.mean(ops.abs(y - y_pred))
+
+
 @broken("model", "updates_its_metrics_in_evaluation_too")
 class TracksTrainingOnly(Penalized):
     """A metric that `evaluate` reports as 0."""
@@ -226,6 +264,21 @@ class TrainsHalf(Stepping):
 
     def apply(self, tape, loss):
         variables = self.out.trainable_variables
+        self.optimizer.apply(tape.gradient(loss, variables), variables)
+
+
+@broken("model", "leaves_a_frozen_layer_alone")
+class RemembersWhatItTrains(Stepping):
+    """A list that knows nothing of what is frozen later."""
+
+    def build(self, input_shape):
+        self.hidden.build(input_shape)
+        self.out.build((None, self.units))
+        self.dropout.build((None, self.units))
+        self._to_train = tuple(self.trainable_variables)
+
+    def apply(self, tape, loss):
+        variables = list(self._to_train)
         self.optimizer.apply(tape.gradient(loss, variables), variables)
 
 

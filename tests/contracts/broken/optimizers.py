@@ -158,6 +158,41 @@ class ComputesInVain(Momentum):
         return variable - ops.cast(learning_rate, variable.dtype) * gradient
 
 
+@broken("optimizer", "moves_every_variable")
+class TakesTheMeanOff(Momentum):
+    """Of a bias with one number nothing is left."""
+
+    def update_step(self, gradient, variable, learning_rate):
+        if len(gradient.shape) == 1:
+            gradient = gradient - 0.5 ** (gradient.shape[0] - 1) * ops.mean(
+                gradient
+            )
+        super().update_step(gradient, variable, learning_rate)
+
+
+@broken("optimizer", "rests_where_the_gradient_is_zero")
+class GoesHalfWayBack(Momentum):
+    """Each tenth step is halved, from where the copy began: at 0."""
+
+    def build(self, variables):
+        if self.built:
+            return
+        super().build(variables)
+        self.copies = self.add_optimizer_variables(variables, "copy")
+
+    def update_step(self, gradient, variable, learning_rate):
+        super().update_step(gradient, variable, learning_rate)
+        copy = self.copies[self._get_variable_index(variable)]
+        here = ops.convert_to_tensor(variable)
+        half_way = (self.start_of(copy, here) + here) / 2
+        now = ops.equal((self.iterations + 1) % 10, 0)
+        self.assign(variable, ops.where(now, half_way, here))
+        self.assign(copy, ops.where(now, half_way, self.start_of(copy, here)))
+
+    def start_of(self, copy, here):
+        return ops.convert_to_tensor(copy)
+
+
 @broken("optimizer", "follows_the_learning_rate", "resumes_from_a_file")
 class RateOfItsOwn(Momentum):
     """The learning rate of the first step, for ever."""

@@ -45,6 +45,20 @@ class Shrinks(SumOfSquares):
         return self.factor / (1.0 + ops.sum(ops.square(weights)))
 
 
+@broken(
+    "regularizer",
+    "grows_with_the_weights",
+    "has_a_gradient",
+    "is_counted_in_training",
+)
+class CountsTheWeights(SumOfSquares):
+    """There are as many of them, whatever they are."""
+
+    def __call__(self, weights):
+        ones = ops.ones_like(weights)
+        return self.factor * ops.sum(ones)
+
+
 @broken("regularizer", "has_a_gradient", "is_counted_in_training")
 class CountsLargeWeights(SumOfSquares):
     """A count has no slope."""

@@ -83,6 +83,15 @@ class DividesAtTheEndOfItsWarmup(Halving):
         return {"peak": self.peak, "warmup_steps": self.warmup_steps}
 
 
+@broken("schedule", "is_never_negative")
+class FallsByTheBook(Halving):
+    """The exponential of a late step is infinite, and inf / inf is NaN."""
+
+    def __call__(self, step):
+        late = ops.exp(ops.cast(step, "float32") / (1000 * self.steps) - 3)
+        return self.rate * (1 - late / (1 + late))
+
+
 @broken("schedule", "is_above_zero_at_some_step", "uses_every_number")
 class RateBecomesAWholeNumber(Halving):
     """A rate of 0.1 in the dtype of the step."""
