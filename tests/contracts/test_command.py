@@ -18,6 +18,7 @@ from keras import ops
 
 @keras.saving.register_keras_serializable(package="my_project")
 def absolute(y_true, y_pred):
+    y_true = ops.reshape(y_true, ops.shape(y_pred))
     return ops.mean(ops.abs(y_true - y_pred), axis=-1)
 
 squared = keras.losses.MeanSquaredError()
