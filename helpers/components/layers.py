@@ -321,14 +321,14 @@ class RunningCenter(keras.layers.Layer):
         return {**super().get_config(), "momentum": self.momentum}
 
 
-def build_in_turn(layers, input_shape):
+def build_in_turn(chain, input_shape):
     """Builds layers of which each is called with what the one before gives.
 
     Args:
-        layers: Sequence of layers.
+        chain: Sequence of layers.
         input_shape: Tuple, the shape that the first one will see.
     """
-    for layer in layers:
+    for layer in chain:
         layer.build(input_shape)
         input_shape = layer.compute_output_shape(input_shape)
 

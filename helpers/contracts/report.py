@@ -49,7 +49,7 @@ class Report:
         cannot_know: What no rule of this kind finds out, in one sentence.
 
     Example:
-        >>> report = check_loss(keras.losses.Huber())
+        >>> report = check_loss(keras.losses.LogCosh())
         >>> report.ok
         True
     """

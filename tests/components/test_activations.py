@@ -59,6 +59,13 @@ def test_bad_argument_is_named_with_its_value(component, argument, value):
 # --- Activations -------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "layer", [made.ScaledSoftplus(4.0), made.LearnedSwish()], ids=type
+)
+def test_layer_keeps_the_contract_of_activations_too(layer):
+    assert_keeps_contract(contracts.check_activation, layer, {})
+
+
 def test_softplus_is_exact_in_both_tails_and_has_its_slope_at_zero():
     x = tf.constant([-80.0, -20.0, -1.0, 0.0, 1.0, 20.0, 3e38])
     with tf.GradientTape() as tape:
