@@ -1,14 +1,14 @@
 """What a metric must do, as a class or as a function."""
 
+import functools
 import inspect
-import itertools
 
 import keras
 import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from helpers.contracts import arguments
+from helpers.contracts import arguments, sums
 from helpers.contracts.copies import copy_of
 from helpers.contracts.losses import identity
 from helpers.contracts.subject import (
@@ -19,12 +19,12 @@ from helpers.contracts.subject import (
     arrays_of,
     difference,
     is_finite,
-    number,
     tensors,
 )
+from helpers.contracts.sums import fed, part, value_or_none
 
 SAMPLES = 12
-BATCHES = 300
+ALONE = 24
 SPLITS = ((0, 7, 11, 12), (0, 1, 12))
 STATE_IN_WEIGHTS = (
     "Create it in `__init__` with `self.total = self.add_weight(shape=(), "
@@ -35,6 +35,16 @@ SUMS_IN_WEIGHTS = (
     "Write a Metric that adds up sums in `update_state`, such as `total` and "
     "`count`, and divides only in `result`."
 )
+ONE_VALUE_PER_SAMPLE = (
+    "Average over the last axis only: `return ops.mean(values, axis=-1)`. What "
+    "is no mean over samples, such as a ratio or a root, is a Metric: add up "
+    "sums in `update_state`, and divide in `result`."
+)
+WEIGH_BY_THE_MASK = (
+    "The mask is True where a step counts. Multiply each value by it and "
+    "divide by its sum: `weights = ops.cast(y_pred._keras_mask, self.dtype)` "
+    "and `ops.sum(weights * values) / ops.sum(weights)`."
+)
 
 
 class MetricSubject(Subject):
@@ -43,12 +53,12 @@ class MetricSubject(Subject):
     kind = "metric"
     shows_its_numbers = False
     page = "metrics"
-    input_names = ("y_true", "y_pred")
     cannot_know = (
-        "whether the formula is the one you meant; `against=` compares it with "
-        "one that is known to be right. And what it says of more than "
-        "16,777,216 samples: there a count in float32 stands still, as it does "
-        "in Keras's own metrics."
+        "whether the formula is the one that you meant (`against=` compares it "
+        "with a known one); how it takes targets and predictions unlike those "
+        "tried (`y_true=` and `y_pred=` try it with yours); and what it says "
+        "of more than 16,777,216 samples, where a count in float32 stands "
+        'still, in Keras\'s own metrics too, unless made with dtype="float64".'
     )
 
     def __init__(self, component, against=None, y_true=None, y_pred=None):
@@ -58,10 +68,10 @@ class MetricSubject(Subject):
     def own_rules(self):
         if self.is_function:
             yield gives_one_value_per_sample
-        yield is_defined_without_data
+        yield sums.is_defined_without_data
         yield is_the_same_in_any_batching
-        yield goes_on_for_long
-        yield keeps_its_digits
+        yield sums.goes_on_for_long
+        yield sums.keeps_its_digits
         yield reset_clears_everything
         yield keeps_state_in_weights
         yield two_halves_merge
@@ -74,10 +84,15 @@ class MetricSubject(Subject):
 
     def precision_rules(self):
         yield works_in_mixed_float16
+        yield sums.adds_up_beyond_float16
 
     @property
     def is_function(self):
         return not isinstance(self.component, keras.Metric)
+
+    @property
+    def input_names(self):
+        return ("y_true", "y_pred") if self.takes_targets else ("values",)
 
     @property
     def takes_targets(self):
@@ -91,6 +106,46 @@ class MetricSubject(Subject):
             if parameter.kind != parameter.VAR_KEYWORD
         ]
         return names[1:2] != ["sample_weight"] and len(names) != 1
+
+    @property
+    def computes_in_low_precision(self):
+        """Whether it was told to, by its `dtype`."""
+        dtype = str(getattr(self.component, "dtype", ""))
+        return dtype in ("float16", "bfloat16")
+
+    def difference(self, seen, expected, tolerance=1e-4):
+        if self.computes_in_low_precision:
+            tolerance = max(tolerance, 5e-2)
+        return super().difference(seen, expected, tolerance)
+
+    @property
+    def takes_weights(self):
+        """Whether it may be given `sample_weight`."""
+        if self.is_function:  # one number for a batch cannot be weighed
+            return _shape_of_values(self, self.examples[0]) != ()
+        parameters = inspect.signature(self.component.update_state).parameters
+        return "sample_weight" in parameters or any(
+            parameter.kind == parameter.VAR_KEYWORD
+            for parameter in parameters.values()
+        )
+
+    @functools.cached_property
+    def by_value(self):
+        """The places of a few samples, those with the smallest value first.
+
+        Some halves of the samples have the same value, and these have not.
+        """
+        inputs = self.examples[0]
+        places = np.arange(min(len(inputs[0]), ALONE))
+        alone = [
+            value_or_none(self, *part(inputs, place, place + 1))
+            for place in places
+        ]
+        if any(value is None or not is_finite(value) for value in alone):
+            return places
+        sizes = [sum(a.sum() for a in arrays_of(value)) for value in alone]
+        targets = [np.sum(inputs[0][place]) for place in places]
+        return places[np.lexsort((targets, sizes))]
 
     def fresh(self):
         if self.is_function:
@@ -177,98 +232,39 @@ def no_loss(y_true, y_pred):
     return 0 * ops.mean(ops.reshape(y_pred, (ops.shape(y_pred)[0], -1)), -1)
 
 
-def _part(inputs, begin, end):
-    return [part[begin:end] for part in inputs]
-
-
-def _fed(metric, inputs, split, asked=False):
-    """The result after the batches between the numbers in `split`.
-
-    If `asked`, for the result after each batch too, as `fit` does.
-    """
-    metric.reset_state()
-    for begin, end in itertools.pairwise(split):
-        metric.update_state(*_part(inputs, begin, end))
-        for _ in range(2 if asked else 0):
-            metric.result()
-    return metric.result()
-
-
-# --- The rules ---------------------------------------------------------------
+# --- Batches and states ------------------------------------------------------
 
 
 def gives_one_value_per_sample(subject):
     """Keras averages what a function gives over the samples of all batches."""
     inputs = subject.examples[0]
-    values = tf.convert_to_tensor(subject.component(*tensors(inputs)))
-    if values.shape[:1] != (len(inputs[0]),):
+    shape = _shape_of_values(subject, inputs)
+    samples = len(inputs[0])
+    if shape == ():
         raise Broken(
-            f"For {len(inputs[0])} samples it gives values of shape "
-            f"{tuple(values.shape)}.",
-            "Average over the last axis only, `ops.mean(..., axis=-1)`. What "
-            "is no mean over samples needs a class with sums as its weights.",
+            f"It gives one number for the {samples} samples together.",
+            ONE_VALUE_PER_SAMPLE,
+        )
+    if shape[0] != samples:
+        raise Broken(
+            f"For {samples} samples it gives values of shape {shape}.",
+            ONE_VALUE_PER_SAMPLE,
         )
 
 
-def is_defined_without_data(subject):
-    """Before the first batch a progress bar shows it, and a file keeps it.
-
-    Keras's own metrics say 0. A score must not say that all is perfect.
-    """
-    metric = subject.fresh()
-    for inputs in subject.examples:
-        metric.update_state(*inputs)  # some make their weights here
-    metric.reset_state()
-    value = metric.result()
-    hint = (
-        "Divide with `ops.divide_no_nan(self.total, self.count)`, which gives "
-        "0 for 0 / 0, as Keras's own metrics do."
-    )
-    if not is_finite(value):
-        raise Broken("Without any data it is NaN or infinite.", hint, ())
-    perfect = _perfect(subject)
-    if (
-        perfect is not None
-        and np.any(arrays_of(perfect)[0])
-        and difference(value, perfect) is None
-    ):
-        raise Broken(
-            f"Without any data it is {number(np.max(perfect))}, as for perfect "
-            "predictions.",
-            hint,
-            (),
-        )
-    if all(np.ndim(array) == 0 for array in arrays_of(value)):
-        said = ", ".join(number(array) for array in arrays_of(value))
-        return f"Without any data it is {said}."
-
-
-def _perfect(subject):
-    """What it gives where predictions equal targets, if one number."""
-    inputs = subject.examples[0]
-    if len(inputs) != 2 or inputs[0].shape != inputs[1].shape:
-        return None
-    try:
-        value = subject.compute(subject.fresh(), inputs[0], inputs[0])
-        imperfect = subject.compute(subject.fresh(), *inputs)
-    except Stop:
-        raise
-    except Exception:  # the reader's code: it may refuse such predictions
-        return None
-    if isinstance(value, dict) or difference(value, imperfect) is None:
-        return None
-    return value
+def _shape_of_values(subject, inputs):
+    return tuple(np.shape(subject.component(*tensors(inputs))))
 
 
 def is_the_same_in_any_batching(subject):
     """The value of an epoch must not depend on how it was cut into batches."""
     for inputs in subject.examples:
         samples = len(inputs[0])
-        whole = _fed(subject.fresh(), inputs, (0, samples))
+        whole = fed(subject.fresh(), inputs, (0, samples))
         for split in SPLITS:
-            split = sorted({min(place, samples) for place in split})
+            split = sorted({*(min(p, samples) for p in split), samples})
             if text := subject.difference(
-                _fed(subject.fresh(), inputs, split), whole
+                fed(subject.fresh(), inputs, split), whole
             ):
                 sizes = [str(n) for n in np.diff(split)]
                 raise Broken(
@@ -277,11 +273,11 @@ def is_the_same_in_any_batching(subject):
                     SUMS_IN_WEIGHTS,
                 )
         backwards = [part[::-1] for part in inputs]
-        seen = _fed(subject.fresh(), backwards, (0, samples // 3, samples))
+        seen = fed(subject.fresh(), backwards, (0, samples // 3, samples))
         if text := subject.difference(seen, whole):
             raise Broken(f"In reversed order it gives {text}.", SUMS_IN_WEIGHTS)
         split = (0, samples // 2, samples)
-        seen = _fed(subject.fresh(), inputs, split, asked=True)
+        seen = fed(subject.fresh(), inputs, split, asked=True)
         if text := subject.difference(seen, whole):
             raise Broken(
                 "Asked for its result after each batch, as `fit` does, it "
@@ -292,112 +288,11 @@ def is_the_same_in_any_batching(subject):
     return "The same at once, in batches and in reversed order."
 
 
-def goes_on_for_long(subject):
-    """A validation set has thousands of samples, and the first ones count.
-
-    It is fed 300 batches: the same as all at once, the last ones first.
-    """
-    inputs = subject.examples[0]
-    other = _with_other_predictions(inputs)
-    metric, at_once = subject.fresh(), subject.fresh()
-    metric.update_state(*_part(inputs, 0, 2))  # some make their weights here
-    metric.reset_state()
-    update = tf.function(metric.update_state, autograph=False)
-    try:
-        for batch in (inputs, other):
-            batch = tensors(batch)
-            for _ in range(BATCHES // 2):
-                update(*batch)
-        seen = metric.result()
-    except Stop:
-        raise
-    except Exception:
-        raise NotApplicable("It does not run in a graph.") from None
-    at_once.update_state(
-        *(
-            np.concatenate([last] * (BATCHES // 2) + [first] * (BATCHES // 2))
-            for first, last in zip(inputs, other, strict=True)
-        )
-    )
-    if text := subject.difference(seen, at_once.result(), 1e-3):
-        raise Broken(
-            f"After {BATCHES} batches of {len(inputs[0])} it gives {text}, the "
-            "value of the same samples at once.",
-            "Keep sums of all samples, in float32 or int32: no last ones, and "
-            "no dtype that is soon full.",
-        )
-
-
-def _with_other_predictions(inputs):
-    """The same predictions for other samples, so that the value differs."""
-    if len(inputs) == 1:
-        return [2 * inputs[0]]
-    return [inputs[0], np.roll(inputs[1], 1, axis=0)]
-
-
-def keeps_its_digits(subject):
-    """Prices in cents and years are numbers far from zero.
-
-    A difference of two large sums keeps none of its digits in float32. Tried
-    where the value does not change if targets and predictions move alike.
-    """
-    if subject.given:
-        raise NotApplicable("Tried only with targets of our own.")
-    text, inputs = _far_from_zero(subject)
-    if text:
-        raise Broken(
-            f"With 10,000 added to targets and predictions it gives {text}, "
-            "which it gives without.",
-            "Subtract before you square and add up: keep a running mean and "
-            "the squares around it, as Welford's method does. Such a mean no "
-            "longer merges by adding, so that it is for one device.",
-            inputs,
-        )
-
-
-def _far_from_zero(subject):
-    """How 10,000 added to all changes the value, and to what it was added.
-
-    Raises:
-        NotApplicable: If the value is not one that should stay.
-    """
-    first = subject.examples[0]
-    if len(first) != 2 or first[0].shape != first[1].shape:
-        raise NotApplicable("Tried only with targets like the predictions.")
-    random = np.random.default_rng(4)
-    shape = (40, *first[0].shape[1:]) if subject.given else (40, 1)
-    y_true = random.normal(size=shape).astype("float32")
-    y_pred = y_true + random.normal(size=shape).astype("float32") / 2
-    values = [
-        _value_or_none(subject, y_true + shift, y_pred + shift)
-        for shift in np.float32((0, 1, 30, 10_000))
-    ]
-    if any(value is None for value in values) or not is_finite(values[:3]):
-        raise NotApplicable("It does not take every real number.")
-    near, *moved, far = values
-    size = max(np.max(np.abs(array), initial=0) for array in arrays_of(near))
-    if size < 1e-2 or any(difference(value, near, 1e-3) for value in moved):
-        raise NotApplicable(
-            "It changes where targets and predictions grow alike."
-        )
-    text = subject.difference(far, near, 5e-2)
-    return text, (y_true + 10_000, y_pred + 10_000)
-
-
-def _value_or_none(subject, *inputs):
-    try:
-        return subject.compute(subject.fresh(), *inputs)
-    except Stop:
-        raise
-    except Exception:  # the reader's code: it may refuse such numbers
-        return None
-
-
 def reset_clears_everything(subject):
     """Keras resets at each epoch; what stays behind grows into the next."""
     for inputs in subject.examples:
         half = len(inputs[0]) // 2
-        first, second = _part(inputs, 0, half), _part(inputs, half, None)
+        first, second = part(inputs, 0, half), part(inputs, half, None)
         fresh, used = subject.fresh(), subject.fresh()
         start = subject.state(fresh)
         used.update_state(*first)
@@ -425,13 +320,13 @@ def keeps_state_in_weights(subject):
     inputs = subject.examples[-1]
     half = len(inputs[0]) // 2
     metric, other = subject.fresh(), subject.fresh()
-    metric.update_state(*_part(inputs, 0, half))
+    metric.update_state(*part(inputs, 0, half))
     if len(metric.variables) == 0:
         raise Broken(
             "It has no weights to keep its state in.", STATE_IN_WEIGHTS
         )
     if len(other.variables) < len(metric.variables):  # made by an update
-        other.update_state(*_part(inputs, half, half + 2))
+        other.update_state(*part(inputs, half, half + 2))
     for there, here in zip(other.variables, metric.variables, strict=True):
         there.assign(here)
     if text := subject.difference(other.result(), metric.result()):
@@ -441,7 +336,7 @@ def keeps_state_in_weights(subject):
             STATE_IN_WEIGHTS,
         )
     for each in (metric, other):
-        each.update_state(*_part(inputs, half, None))
+        each.update_state(*part(inputs, half, None))
     if text := subject.difference(other.result(), metric.result()):
         raise Broken(
             f"Another one that goes on from the same weights gives {text}.",
@@ -450,116 +345,116 @@ def keeps_state_in_weights(subject):
     return f"{len(metric.variables)} weights."
 
 
-def counts_in_a_graph(subject):
-    """In `fit` a graph runs `update_state`: what it changes must be weights."""
-    inputs = subject.examples[0]
-    half = len(inputs[0]) // 2
-    eager, metric = subject.fresh(), subject.fresh()
-    update = tf.function(metric.update_state, autograph=False)
-    for part in (_part(inputs, 0, half), _part(inputs, half, 2 * half)):
-        update(*tensors(part))
-        eager.update_state(*part)
-    if text := subject.difference(metric.result(), eager.result()):
-        raise Broken(
-            f"After two batches in a graph it gives {text}.", STATE_IN_WEIGHTS
-        )
-
-
 def two_halves_merge(subject):
     """On two devices each sees a half, and Keras merges their weights."""
     for inputs in subject.examples:
+        # Halves with equal values might merge by chance
+        inputs = [array[subject.by_value] for array in inputs]
         half = len(inputs[0]) // 2
-        one, two, both = subject.fresh(), subject.fresh(), subject.fresh()
-        one.update_state(*_part(inputs, 0, half))
-        two.update_state(*_part(inputs, half, None))
-        both.update_state(*inputs)
+        one, two, both = _fed_with_halves(subject, inputs)
         for here, there in zip(one.variables, two.variables, strict=True):
             if here.aggregation == "mean":
                 here.assign((here + there) / 2)
             elif here.aggregation in ("sum", None):
                 here.assign(here + there)
         if text := subject.difference(one.result(), both.result()):
-            if _merges_as_an_extreme(subject, inputs, both):
+            if reason := _why_it_cannot_merge(subject, inputs):
                 raise NotApplicable(
-                    "It keeps a largest or smallest value, which halves merge "
-                    "by `max` or `min`. Keras adds up weights: on several "
-                    "devices its value is wrong, on one it is right."
-                )
-            if _keeps_digits_that_sums_lose(subject, inputs):
-                raise NotApplicable(
-                    "It keeps running means, which have all their digits far "
-                    "from zero, where sums lose them, but do not merge by "
-                    "adding. Keras adds up weights: on several devices its "
-                    "value is wrong, on one it is right."
+                    f"{reason}. On one device it may be right; on several, "
+                    f"where Keras adds up the weights, two halves give {text}."
                 )
             raise Broken(
-                f"Two halves with their weights added give {text}.",
-                SUMS_IN_WEIGHTS + " Running means are for values such as a "
-                "variance only, whose sums lose digits.",
+                f"Two halves of {half} samples, with their weights added, give "
+                f"{text}.",
+                SUMS_IN_WEIGHTS
+                + " If it never runs on several devices, say so: "
+                '`skip={"two_halves_merge": "one device"}`.',
+                inputs,
             )
+    return "Halves that were counted apart add up."
 
 
-def _keeps_digits_that_sums_lose(subject, inputs):
-    """Whether it is right on one device, and sums would not do as well.
-
-    They do for a mean over the samples: of two halves it is the mean.
-    """
-    samples = len(inputs[0])
-    half = samples // 2
-    both, one, two = (
-        _fed(subject.fresh(), inputs, split)
-        for split in ((0, half, samples), (0, half), (half, samples))
-    )
-    at_once = _fed(subject.fresh(), inputs, (0, samples))
-    if difference(both, at_once):
-        return False
-    mean = [
-        (half * first + (samples - half) * second) / samples
-        for first, second in zip(arrays_of(one), arrays_of(two), strict=True)
-    ]
-    if difference(mean, both) is None:
-        return False
-    try:
-        text, _ = _far_from_zero(subject)
-    except NotApplicable:
-        return False
-    return text is None
-
-
-def _merges_as_an_extreme(subject, inputs, both):
+def _fed_with_halves(subject, inputs):
     half = len(inputs[0]) // 2
-    for extreme in (np.maximum, np.minimum):
-        one, two = subject.fresh(), subject.fresh()
-        one.update_state(*_part(inputs, 0, half))
-        two.update_state(*_part(inputs, half, None))
-        for here, there in zip(one.variables, two.variables, strict=True):
-            here.assign(extreme(here.numpy(), there.numpy()))
-        if difference(one.result(), both.result()) is None:
-            return True
-    return False
+    one, two, both = subject.fresh(), subject.fresh(), subject.fresh()
+    one.update_state(*part(inputs, 0, half))
+    two.update_state(*part(inputs, half, None))
+    both.update_state(*inputs)
+    return one, two, both
+
+
+def _why_it_cannot_merge(subject, inputs):
+    """What it keeps, in words, if no sums could replace it; or None."""
+    one, two, both = (
+        subject.state(metric) for metric in _fed_with_halves(subject, inputs)
+    )
+    for here, there, together in zip(one, two, both, strict=True):
+        if difference(here + there, together) is None:
+            continue
+        for extreme in (np.maximum, np.minimum):
+            if difference(extreme(here, there), together) is None:
+                return "It keeps a largest or a smallest value"
+    fresh = subject.state(subject.fresh())
+    if len(fresh) == len(one):
+        for start, here, together in zip(fresh, one, both, strict=True):
+            filled = np.sum(here != start)
+            if (
+                filled >= len(inputs[0]) // 2
+                and np.sum(together != start) == 2 * filled
+            ):
+                return "It keeps the samples themselves"
+    if all(array.dtype.kind == "f" for array in inputs):
+        moved = subject.fresh()
+        moved.update_state(*[array + np.float32(8) for array in inputs])
+        for before, after in zip(both, subject.state(moved), strict=True):
+            if difference(after - before, np.full_like(before, 8)) is None:
+                return (
+                    "It keeps a running mean of its inputs, as Welford's "
+                    "method does, which loses no digits far from zero"
+                )
+    return None
+
+
+def counts_in_a_graph(subject):
+    """In `fit` a graph runs `update_state`: what it changes must be weights."""
+    inputs = subject.examples[0]
+    half = len(inputs[0]) // 2
+    eager, metric = subject.fresh(), subject.fresh()
+    update = tf.function(metric.update_state, autograph=False)
+    for batch in (part(inputs, 0, half), part(inputs, half, 2 * half)):
+        update(*tensors(batch))
+        eager.update_state(*batch)
+    if text := subject.difference(metric.result(), eager.result()):
+        raise Broken(
+            f"After two batches in a graph it gives {text}.", STATE_IN_WEIGHTS
+        )
+
+
+# --- Weights and masks -------------------------------------------------------
 
 
 def honours_sample_weight(subject):
     """A weight of 0 must leave a sample out, and 2 must count it twice."""
-    for inputs in subject.examples:
-        samples = len(inputs[0])
-        if not subject.is_function:
-            _takes_sample_weight(subject.component)
-        keep = np.arange(samples) % 3 != 0
-        cases = (
-            ("Weights of 0", keep.astype("float32"), np.nonzero(keep)[0]),
-            (
-                "Weights of 2",
-                1 + keep.astype("float32"),
-                np.concatenate([np.arange(samples), np.nonzero(keep)[0]]),
-            ),
+    if not subject.takes_weights and subject.is_function:
+        raise NotApplicable("Its values are none of samples.")
+    if not subject.takes_weights:
+        raise Broken(
+            "`update_state` takes no `sample_weight`.",
+            "Write `def update_state(self, y_true, y_pred, "
+            "sample_weight=None)`, and use the weights.",
+            (),
         )
-        for what, weights, chosen in cases:
+    for inputs in subject.examples:
+        for what, weights, chosen, instead in _weights_and_samples(
+            subject, inputs
+        ):
             by_hand, metric = subject.fresh(), subject.fresh()
-            by_hand.update_state(*[part[chosen] for part in inputs])
+            by_hand.update_state(*[array[chosen] for array in inputs])
+            expected = by_hand.result()
+            if not is_finite(expected):
+                continue  # too few samples for it
             metric.update_state(*inputs, sample_weight=weights)
-            if text := subject.difference(metric.result(), by_hand.result()):
-                instead = "left out" if what.endswith("0") else "repeated"
+            if text := subject.difference(metric.result(), expected):
                 raise Broken(
                     f"{what} give {text}, the value with these samples "
                     f"{instead}.",
@@ -567,35 +462,61 @@ def honours_sample_weight(subject):
                     "of the weights: `ops.sum(values * sample_weight) / "
                     "ops.sum(sample_weight)`; a function returns one value "
                     "per sample.",
+                    inputs,
                 )
+
+
+def _weights_and_samples(subject, inputs):
+    """Weights, the samples that give the same without any, and how."""
+    samples = np.arange(len(inputs[0]))
+    keep = samples % 3 != 0
+    yield (
+        "Weights of 0 for every third",
+        keep.astype("float32"),
+        samples[keep],
+        "left out",
+    )
+    twice = np.concatenate([samples, samples[keep]])
+    yield (
+        "Weights of 2 for all but every third",
+        1 + keep.astype("float32"),
+        twice,
+        "repeated",
+    )
+    if inputs is subject.examples[0]:
+        # What is in the middle, a median for one, shows only where few count
+        few = np.isin(samples, subject.by_value[-3:])
+        few_weights = few.astype("float32")
+        yield f"Weights of 0 for all but {few.sum()}", few_weights, few, "alone"
 
 
 def takes_weights_as_a_column(subject):
     """Weights often come as a column, of shape `(n, 1)`.
 
-    With values of shape `(n,)` they make a square of all with all.
+    With values of shape `(n,)` they make a square: all pairs are counted.
     """
-    for inputs in subject.examples:
-        weights = np.random.default_rng(6).uniform(size=len(inputs[0]))
-        weights = weights.astype("float32")
-        flat, column = subject.fresh(), subject.fresh()
-        try:
-            flat.update_state(*inputs, sample_weight=weights)
-            column.update_state(*inputs, sample_weight=weights[:, None])
-            seen = column.result()
-        except Stop:
-            raise
-        except Exception as error:  # which is clear enough, too
-            raise NotApplicable(
-                f"It refuses them: {type(error).__name__}."
-            ) from None
-        if text := subject.difference(seen, flat.result()):
-            raise Broken(
-                f"Weights of shape {weights[:, None].shape} give {text}, which "
-                f"those of shape {weights.shape} give.",
-                "Bring them to the shape of the values first: "
-                "`ops.reshape(sample_weight, ops.shape(values))`.",
-            )
+    if not subject.takes_weights:
+        raise NotApplicable("It takes no weights.")
+    inputs = subject.examples[0]
+    weights = np.linspace(0, 2, len(inputs[0])).astype("float32")
+    flat, column = subject.fresh(), subject.fresh()
+    flat.update_state(*inputs, sample_weight=weights)
+    try:
+        column.update_state(*inputs, sample_weight=weights[:, None])
+        seen = column.result()
+    except Stop:
+        raise
+    except Exception:  # which is clear enough, too
+        return f"Weights of shape {weights[:, None].shape} are refused."
+    if text := subject.difference(seen, flat.result()):
+        raise Broken(
+            f"Weights from 0 to 2, of shape {weights[:, None].shape}, give "
+            f"{text}, which they give as {weights.shape}.",
+            "With values of shape `(n,)` they pair every sample with every "
+            "other: bring them to the shape of the values first, `ops.reshape("
+            "sample_weight, ops.shape(values))`.",
+        )
+    return "The same for weights of shape (n,) and (n, 1)."
 
 
 def takes_fractions_as_weights(subject):
@@ -610,7 +531,7 @@ def takes_fractions_as_weights(subject):
         weights[0] += 1 - weights.sum() % 2
         values = []
         for factor in np.float32((1, 2, 0.5)):
-            values.append(_value_or_none(subject, *inputs, factor * weights))
+            values.append(value_or_none(subject, *inputs, factor * weights))
         once, doubled, halved = values
         if any(value is None for value in values):
             raise NotApplicable("It takes no weights.")
@@ -627,68 +548,100 @@ def takes_fractions_as_weights(subject):
 
 
 def heeds_the_mask(subject):
-    """Steps that `Masking` hides are no samples, whatever they weigh."""
-    inputs = subject.examples[0]
-    if len(inputs) != 2 or len(inputs[0]) % 2:
+    """Steps that `Masking` hides are padding: they must not count.
+
+    Predictions bring their mask along, as `y_pred._keras_mask`.
+    """
+    y_true, y_pred, mask = _series(subject)
+
+    def value(y_true, y_pred, mask=None, *weights):
+        y_pred = tf.convert_to_tensor(y_pred)
+        if mask is not None:
+            y_pred._keras_mask = tf.constant(mask)
+        return value_or_none(subject, y_true, y_pred, *weights)
+
+    hidden = ~mask.reshape(*mask.shape, *[1] * (y_pred.ndim - 2))
+    other = np.where(hidden, np.roll(y_pred, 1, axis=0), y_pred)
+    bare, bare_other = value(y_true, y_pred), value(y_true, other)
+    if bare is None or not is_finite(bare):
         raise NotApplicable("It takes no series.")
-    keep = np.arange(len(inputs[0])) % 3 != 1
-    series = [part.reshape(2, -1, *part.shape[1:]) for part in inputs]
-    y_pred = tf.convert_to_tensor(series[1])
-    y_pred._keras_mask = tf.constant(keep.reshape(2, -1))
-    seen = _value_or_none(subject, series[0], y_pred)
-    everything = _value_or_none(subject, *series)
-    flat = subject.compute(subject.fresh(), *inputs)
-    if seen is None or everything is None or difference(everything, flat):
-        raise NotApplicable("It does not take each step as a sample.")
-    expected = subject.compute(
-        subject.fresh(), *[part[keep] for part in inputs]
-    )
-    if difference(seen, expected) is None:
-        _heeds_it_with_weights(subject, (series[0], y_pred), everything, seen)
-        return "Hidden steps do not count."
-    if difference(seen, everything) is None:
-        raise NotApplicable(
-            "It counts hidden steps too, as Keras's own `AUC` and `Precision` "
-            "do. To leave them out, pass the mask as `sample_weight`."
-        )
-    text = subject.difference(seen, expected)
-    raise Broken(
-        f"Where steps are hidden it gives {text}, the value of the others.",
-        "The mask is True where a step counts: `weights = ops.cast("
-        "y_pred._keras_mask, self.dtype)`.",
-        series,
-    )
-
-
-def _heeds_it_with_weights(subject, inputs, everything, expected):
-    ones = np.ones(inputs[1].shape[:2], "float32")
-    without_mask = _value_or_none(subject, inputs[0], inputs[1].numpy(), ones)
-    if without_mask is None or difference(without_mask, everything):
-        return  # it takes no weights for steps
-    seen = _value_or_none(subject, *inputs, ones)
+    seen, seen_other = value(y_true, y_pred, mask), value(y_true, other, mask)
     if seen is None:
-        return
-    if text := subject.difference(seen, expected):
+        raise NotApplicable(
+            "With a mask of steps it raises: it is one for whole samples."
+        )
+    inputs = y_true, y_pred, mask
+    where = f"{np.sum(~mask)} of {mask.size} steps are hidden"
+    if not difference(seen, bare) and not difference(seen_other, bare_other):
+        if not difference(bare, bare_other):
+            raise NotApplicable("Hidden steps made no difference to see.")
+        _counts_hidden_steps(subject, where, inputs[:2])
+    if text := subject.difference(seen_other, seen):
         raise Broken(
-            f"Where steps are hidden, weights of 1 for all give {text}, the "
-            "value without weights.",
+            f"{where}: with other predictions there it gives {text}.",
+            WEIGH_BY_THE_MASK,
+            inputs[:2],
+        )
+    longer = [np.concatenate([array, array[:, :1]], 1) for array in inputs]
+    longer[-1][:, -1] = False
+    if text := subject.difference(value(*longer), seen):
+        raise Broken(
+            f"{where}: with one more that is hidden, it gives {text}.",
+            WEIGH_BY_THE_MASK,
+            inputs[:2],
+        )
+    ones = np.ones(mask.shape, "float32")
+    bare_weighted = value(y_true, y_pred, None, ones)
+    weighted = value(y_true, y_pred, mask, ones)
+    if bare_weighted is None or difference(bare_weighted, bare):
+        return "Hidden steps do not count."  # it takes no weights for steps
+    if weighted is not None and (text := subject.difference(weighted, seen)):
+        raise Broken(
+            f"{where}: weights of 1 for all give {text}, the value without "
+            "weights.",
             "Heed both: `sample_weight = sample_weight * ops.cast("
             "y_pred._keras_mask, self.dtype)`.",
-            tuple(map(np.asarray, inputs)),
+            inputs[:2],
         )
+    return "Hidden steps do not count, with weights neither."
 
 
-def _takes_sample_weight(metric):
-    parameters = inspect.signature(metric.update_state).parameters
-    if "sample_weight" not in parameters and not any(
-        parameter.kind == parameter.VAR_KEYWORD
-        for parameter in parameters.values()
-    ):
+def _series(subject):
+    """Targets, predictions and a mask that hides the last steps of some."""
+    inputs = subject.examples[0]
+    if len(inputs) != 2:
+        raise NotApplicable("It takes no targets and predictions.")
+    if inputs[1].ndim > 3:
+        raise NotApplicable("It is for images, which have no steps to hide.")
+    if inputs[1].ndim < 3:
+        inputs = [
+            np.stack([np.roll(array, by, axis=0) for by in range(3)], 1)
+            for array in inputs
+        ]
+    y_true, y_pred = inputs
+    samples, steps = y_pred.shape[:2]
+    if steps < 2 or y_true.shape[1:2] != (steps,):
+        raise NotApplicable("It has no steps to hide.")
+    mask = np.arange(steps) < 1 + np.arange(samples)[:, None] % steps
+    return y_true, y_pred, mask
+
+
+def _counts_hidden_steps(subject, where, inputs):
+    if isinstance(subject.component, keras.metrics.MeanMetricWrapper):
         raise Broken(
-            "`update_state` takes no `sample_weight`.",
-            "Write `def update_state(self, y_true, y_pred, "
-            "sample_weight=None)`, and use the weights.",
+            f"{where}, and count; its base class leaves them out.",
+            "Pass `y_pred` on to `super().update_state` as it came, or its "
+            "mask as weights: `sample_weight = y_pred._keras_mask`. What "
+            "`keras.ops` makes of a tensor has no mask.",
+            inputs,
         )
+    raise NotApplicable(
+        "It counts hidden steps too, as Keras's own `Precision` and `AUC` do. "
+        "To leave them out, multiply the weights by `y_pred._keras_mask`."
+    )
+
+
+# --- In `fit`, and in half precision -----------------------------------------
 
 
 def works_in_fit_and_evaluate(subject):
@@ -731,4 +684,5 @@ def works_in_mixed_float16(subject):
         raise Broken(
             f"With predictions in float16 it gives {text}.",
             "Convert both first: `y_pred = ops.cast(y_pred, self.dtype)`.",
+            rounded,
         )

@@ -3,11 +3,13 @@
 Each skip is a real deviation of Keras 3.15, or of what a metric is for.
 """
 
+import keras
+import numpy as np
 import pytest
 from keras import metrics, ops
 
 from helpers import contracts
-from tests.contracts.broken import cases, register
+from tests.contracts.broken import align, cases, register
 from tests.contracts.broken.metrics import (
     ChangesItsStateInResult,
     MeanError,
@@ -57,37 +59,6 @@ def test_what_is_merged_by_a_maximum_is_not_accused():
 
 
 @register
-class Variance(MeanError):
-    """Of the predictions, joined batch by batch as Welford's method does.
-
-    Sums merge, and lose their digits far from zero. No way has both.
-    """
-
-    def __init__(self, **kwargs):
-        super().__init__(**kwargs)
-        self.squares = self.add_weight(name="squares", initializer="zeros")
-
-    def update_state(self, y_true, y_pred, sample_weight=None):
-        values = ops.cast(y_pred, self.dtype)[:, 0]
-        weights = ops.ones_like(values)
-        if sample_weight is not None:
-            weights = self.cast_weights(sample_weight, values)
-        count = ops.sum(weights)
-        mean = ops.divide_no_nan(ops.sum(weights * values), count)
-        both = self.count + count
-        moved = mean - self.total
-        self.squares.assign_add(
-            ops.sum(weights * ops.square(values - mean))
-            + ops.square(moved) * ops.divide_no_nan(self.count * count, both)
-        )
-        self.total.assign_add(moved * ops.divide_no_nan(count, both))
-        self.count.assign(both)
-
-    def result(self):
-        return ops.divide_no_nan(self.squares, self.count)
-
-
-@register
 class GuardsItsDivision(MeanError):
     """Divides by 1 at least, and heeds masks and weights together."""
 
@@ -104,28 +75,10 @@ class GuardsItsDivision(MeanError):
         return self.total / ops.maximum(self.count, 1.0)
 
 
-@pytest.mark.parametrize(
-    ("metric", "arguments", "skipped"),
-    [
-        (Variance(), {}, {"two_halves_merge"}),
-        (
-            Variance(),
-            {
-                "y_true": [[0.5], [2.0], [-1.0], [4.0]],
-                "y_pred": [[0.1], [2.0], [-2.0], [3.0]],
-            },
-            {"two_halves_merge"},
-        ),
-        (GuardsItsDivision(), {}, set()),
-    ],
-    ids=["welford", "welford-given", "guarded"],
-)
-def test_right_metrics(metric, arguments, skipped):
-    report = contracts.check_metric(metric, **arguments)
-    assert failed(report) == set(), report
-    for name in ("two_halves_merge", "takes_fractions_as_weights"):
-        expected = "skipped" if name in skipped else "passed"
-        assert status_of(report, name) == expected, report
+def test_what_divides_by_1_at_least_is_not_accused():
+    report = contracts.check_metric(GuardsItsDivision())
+    assert report.ok, report
+    assert status_of(report, "takes_fractions_as_weights") == "passed"
 
 
 @pytest.mark.parametrize(
@@ -144,6 +97,188 @@ def test_messages_name_what_was_done(metric, rule, text):
     report = contracts.check_metric(metric)
     [result] = [r for r in report.results if r.name == rule]
     assert text in result.message, result
+
+
+@register
+class WelfordR2(MeanError):
+    """A running mean and squares around it: nothing cancels."""
+
+    def __init__(self, name="r2", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.spread = self.add_weight(name="spread", initializer="zeros")
+        self.mean = self.add_weight(name="mean", initializer="zeros")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        y_pred = ops.cast(y_pred, self.dtype)[:, 0]
+        y_true = ops.reshape(ops.cast(y_true, self.dtype), ops.shape(y_pred))
+        weights = ops.ones_like(y_true)
+        if sample_weight is not None:
+            weights = self.cast_weights(sample_weight, y_true)
+        batch = ops.sum(weights)
+        mean = ops.divide_no_nan(ops.sum(weights * y_true), batch)
+        both = self.count + batch
+        share = ops.divide_no_nan(batch, both)
+        distance = mean - self.mean
+        self.spread.assign_add(
+            ops.sum(weights * ops.square(y_true - mean))
+            + ops.square(distance) * self.count * share
+        )
+        self.mean.assign_add(distance * share)
+        self.count.assign(both)
+        self.total.assign_add(ops.sum(weights * ops.square(y_true - y_pred)))
+
+    def result(self):
+        known = ops.cast(self.spread > 0, self.dtype)
+        return known - ops.divide_no_nan(self.total, self.spread)
+
+
+@register
+class MedianError(MeanError):
+    """The median of the last 4096 errors that have a weight: no sum."""
+
+    def __init__(self, name="median_error", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.kept = self.add_weight((4096,), initializer="zeros", name="kept")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        errors = self.errors(y_true, y_pred)
+        weights = ops.ones_like(errors)
+        if sample_weight is not None:
+            weights = self.cast_weights(sample_weight, errors)
+        # As often as the weight says, of whole weights up to 2
+        often = ops.concatenate([weights > 0, weights > 1])
+        errors = ops.concatenate([errors, errors])
+        places = ops.cast(self.count, "int32") + ops.cumsum(
+            ops.cast(often, "int32")
+        )
+        places = ops.where(often, places - 1, 4096)  # outside: not kept
+        hot = ops.one_hot(places, 4096)
+        self.kept.assign_add(ops.sum(hot * errors[:, None], axis=0))
+        self.count.assign_add(ops.sum(ops.cast(often, self.dtype)))
+
+    def result(self):
+        there = ops.arange(4096) < ops.cast(self.count, "int32")
+        in_order = ops.sort(ops.where(there, self.kept, 1e9))
+        count = ops.cast(self.count, "int32")
+        middle = ops.take(in_order, ops.maximum(count - 1, 0) // 2)
+        return ops.where(count > 0, middle, 0.0)
+
+
+@pytest.mark.parametrize("metric", [WelfordR2(), MedianError()], ids=name_of)
+def test_what_no_sums_can_keep_is_told_and_no_mistake(metric):
+    report = contracts.check_metric(metric)
+    assert report.ok, report
+    assert status_of(report, "two_halves_merge") == "skipped"
+
+
+def test_welford_keeps_its_digits():
+    report = contracts.check_metric(WelfordR2())
+    assert status_of(report, "keeps_its_digits") == "passed", report
+
+
+@register
+class Perplexity(MeanError):
+    """An error that is 1 at its best, and so without data."""
+
+    def result(self):
+        return ops.exp(super().result())
+
+
+@register
+class CountsRight(MeanError):
+    """A sum of whole numbers, in int32."""
+
+    def __init__(self, name="right", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.right = self.add_weight(
+            name="right", initializer="zeros", dtype="int32"
+        )
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        right = ops.cast(self.errors(y_true, y_pred) < 0.5, "int32")
+        if sample_weight is not None:
+            right = right * ops.cast(
+                self.cast_weights(sample_weight, right), "int32"
+            )
+        self.right.assign_add(ops.sum(right))
+
+    def result(self):
+        return ops.convert_to_tensor(self.right)
+
+
+@register
+class Deviation(MeanError):
+    """The scatter of values, around a mean that is known: no cancelling."""
+
+    def update_state(self, values, sample_weight=None):
+        values = ops.convert_to_tensor(values)
+        super().update_state(
+            0 * values[:, None], values[:, None], sample_weight
+        )
+
+
+@register
+class MadeAtTheFirstUpdate(MeanError):
+    """One weight for each output, as `F1Score` makes them."""
+
+    def __init__(self, name="lazy", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.totals = None
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        if self.totals is None:
+            self.totals = self.add_weight(
+                (y_pred.shape[-1],), initializer="zeros", name="totals"
+            )
+        y_pred = ops.cast(y_pred, self.dtype)
+        errors = ops.abs(align(ops.cast(y_true, self.dtype), y_pred) - y_pred)
+        weights = ops.ones_like(errors[:, 0])
+        if sample_weight is not None:
+            weights = self.cast_weights(sample_weight, weights)
+        self.totals.assign_add(ops.sum(weights[:, None] * errors, axis=0))
+        self.count.assign_add(ops.sum(weights))
+
+    def result(self):
+        return ops.mean(ops.divide_no_nan(self.totals, self.count))
+
+
+@pytest.mark.parametrize(
+    "metric",
+    [
+        Perplexity(),
+        CountsRight(),
+        Deviation(),
+        MadeAtTheFirstUpdate(),
+        metrics.MeanAbsoluteError(dtype="float64"),
+        metrics.MeanAbsoluteError(dtype="float16"),
+    ],
+    ids=name_of,
+)
+def test_it_is_not_accused(metric):
+    contracts.check_metric(metric).raise_if_failed()
+
+
+@pytest.mark.parametrize("shape", [(500, 1), (8, 5, 2), (8, 28, 28, 1)])
+def test_targets_of_yours_are_all_counted(shape):
+    y_true, y_pred = np.random.default_rng(0).normal(size=(2, *shape))
+    contracts.check_metric(
+        metrics.MeanSquaredError(), y_true=y_true, y_pred=y_pred
+    ).raise_if_failed()
+
+
+def test_of_a_random_metric_no_more_is_said_than_that():
+    @register
+    class Noisy(MeanError):
+        def result(self):
+            return super().result() + keras.random.normal(())
+
+    assert failed(contracts.check_metric(Noisy())) == {"gives_the_same_twice"}
+
+
+def test_the_inputs_that_were_tried_are_told():
+    report = contracts.check_metric(metrics.R2Score())
+    (result,) = [r for r in report.results if r.name == "keeps_its_digits"]
+    assert "y_true: float32 of shape (40, 1)" in result.inputs, report
 
 
 @pytest.mark.parametrize("metric", [metrics.AUC(), metrics.Precision()])

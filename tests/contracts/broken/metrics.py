@@ -107,6 +107,20 @@ class PerfectWithoutData(MeanError):
         return 1.0 - super().result()
 
 
+@broken("metric", "is_defined_without_data")
+class PoisonedByAnEmptyBatch(MeanError):
+    """Adds 0 / 0 where all weights of a batch are 0."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        errors = self.errors(y_true, y_pred)
+        weights = ops.ones_like(errors)
+        if sample_weight is not None:
+            weights = self.cast_weights(sample_weight, errors)
+        mean = ops.sum(weights * errors) / ops.sum(weights)
+        self.total.assign_add(mean * ops.sum(weights))
+        self.count.assign_add(ops.sum(weights))
+
+
 @broken("metric", "goes_on_for_long")
 class ForgetsTheFirst(MeanError):
     """Of more than a thousand samples the older count for less."""
@@ -116,6 +130,50 @@ class ForgetsTheFirst(MeanError):
         full = ops.cast(self.count > 1000, self.dtype)
         for weight in (self.total, self.count):
             weight.assign(weight / (1.0 + full))
+
+
+@broken("metric", "goes_on_for_long")
+class BeginsAnew(MeanError):
+    """After a thousand batches it resets itself."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.batches = self.add_weight(name="batches", initializer="zeros")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        goes_on = ops.cast(self.batches < 1000, self.dtype)
+        for weight in self.variables:
+            weight.assign(goes_on * weight)
+        self.batches.assign_add(1.0)
+        super().update_state(y_true, y_pred, sample_weight)
+
+
+@broken("metric", "goes_on_for_long")
+class CountsInFloat16(MeanError):
+    """The count stands still at 2048."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.count = self.add_weight(
+            name="half_count", initializer="zeros", dtype="float16"
+        )
+
+    def result(self):
+        return ops.divide_no_nan(self.total, ops.cast(self.count, self.dtype))
+
+
+@broken("metric", "goes_on_for_long", "takes_fractions_as_weights")
+class CountsInShortIntegers(MeanError):
+    """32767 and 1 are -32768."""
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.count = self.add_weight(
+            name="short_count", initializer="zeros", dtype="int16"
+        )
+
+    def result(self):
+        return ops.divide_no_nan(self.total, ops.cast(self.count, self.dtype))
 
 
 @broken("metric", "keeps_its_digits")
@@ -153,6 +211,60 @@ class CountsWhatIsHidden(MeanError):
         super().update_state(y_true, y_pred, sample_weight)
 
 
+@broken("metric", "heeds_the_mask")
+class CountsHiddenSteps(MeanError):
+    """Hidden steps add no error, and count."""
+
+    def errors(self, y_true, y_pred):
+        errors = super().errors(y_true, y_pred)
+        mask = getattr(y_pred, "_keras_mask", None)
+        return errors if mask is None else errors * ops.cast(mask, self.dtype)
+
+
+@broken("metric", "heeds_the_mask")
+class RoundsItsMaskAway(keras.metrics.MeanMetricWrapper):
+    """What `ops.round` gives has no mask."""
+
+    def __init__(self, name="rounds_its_mask_away", **kwargs):
+        super().__init__(keras.metrics.mean_absolute_error, name, **kwargs)
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        y_pred = ops.round(ops.cast(y_pred, self.dtype) * 100) / 100
+        super().update_state(y_true, y_pred, sample_weight)
+
+    def get_config(self):
+        return {"name": self.name, "dtype": self.dtype}
+
+
+@broken("metric", "adds_up_beyond_float16")
+class AddsUpInFloat16(MeanError):
+    """The sum has the dtype of the predictions."""
+
+    def errors(self, y_true, y_pred):
+        y_pred = ops.convert_to_tensor(y_pred)
+        y_true = align(ops.cast(y_true, y_pred.dtype), y_pred)
+        return ops.mean(ops.abs(y_true - y_pred), axis=-1)
+
+
+@broken("metric", "honours_sample_weight")
+class MedianOfAll(keras.metrics.Metric):
+    """A histogram that ignores weights: few notice, as the middle stays."""
+
+    def __init__(self, name="median", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.counts = self.add_weight((4,), initializer="zeros", name="counts")
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        y_pred = ops.cast(y_pred, self.dtype)
+        errors = ops.abs(align(ops.cast(y_true, self.dtype), y_pred) - y_pred)
+        places = ops.cast(ops.clip(errors[:, 0] * 4, 0, 3), "int32")
+        self.counts.assign_add(ops.sum(ops.one_hot(places, 4), axis=0))
+
+    def result(self):
+        below = ops.cumsum(self.counts) < ops.sum(self.counts) / 2
+        return ops.sum(ops.cast(below, self.dtype)) / 4
+
+
 @broken_function(
     "metric",
     "gives_one_value_per_sample",
@@ -166,7 +278,11 @@ def root_mean_squared_error(y_true, y_pred):
     return ops.sqrt(ops.mean(ops.square(error)))
 
 
-@broken("metric", "is_the_same_in_any_batching", "works_in_fit_and_evaluate")
+@broken(
+    "metric",
+    "is_the_same_in_any_batching",
+    "works_in_fit_and_evaluate",
+)
 class AveragesBatches(MeanError):
     """The mean of the means of batches."""
 
@@ -175,7 +291,9 @@ class AveragesBatches(MeanError):
         if sample_weight is None:
             sample_weight = ops.ones_like(errors)
         sample_weight = self.cast_weights(sample_weight, errors)
-        mean = ops.sum(errors * sample_weight) / ops.sum(sample_weight)
+        mean = ops.divide_no_nan(
+            ops.sum(errors * sample_weight), ops.sum(sample_weight)
+        )
         self.total.assign_add(mean)
         self.count.assign_add(1.0)
 
@@ -183,7 +301,6 @@ class AveragesBatches(MeanError):
 @broken(
     "metric",
     "is_the_same_in_any_batching",
-    "goes_on_for_long",
     "works_in_fit_and_evaluate",
 )
 class KnowsTheLastBatchOnly(MeanError):
@@ -205,7 +322,8 @@ class KeepsTheMean(MeanError):
         if sample_weight is not None:
             weights = self.cast_weights(sample_weight, errors)
         self.count.assign_add(ops.sum(weights))
-        self.total.assign((before + ops.sum(weights * errors)) / self.count)
+        total = before + ops.sum(weights * errors)
+        self.total.assign(ops.divide_no_nan(total, self.count))
 
     def result(self):
         return ops.convert_to_tensor(self.total)
