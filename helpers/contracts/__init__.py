@@ -15,9 +15,10 @@ The way of a call: `arguments` looks at what was passed, `subject` holds the
 component with all that rules need to know of it, `common` and the module of
 its kind (`losses`, `metrics` ...) have the rules, `runner` runs them and
 `report` shows what they found. Rules that are a subject of their own have a
-module: `extremes` (of losses), `weights`, `masks` and `randomness` (of layers),
-`fitting` (of models). `copies` is about configs and files, `slopes` about
-gradients, `explanations` puts exceptions into words.
+module: `extremes` and `gradients` (of losses), `sums` (of metrics), `weights`,
+`masks` and `randomness` (of layers), `fitting` (of models); `kernels` is what
+constraints and their like are tried with. `copies` is about configs and files,
+`slopes` about gradients, `explanations` puts exceptions into words.
 
 A rule is a function in the module of its kind, or in `common` if it holds for
 every kind:

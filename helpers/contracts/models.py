@@ -61,14 +61,16 @@ class ModelSubject(LayerSubject):
         yield fitting.adds_no_loss_that_grows_with_the_batch
         yield fitting.updates_its_metrics_in_evaluation_too
         yield fitting.resets_its_metrics
-        yield fitting.reports_its_metrics
-        yield fitting.brings_the_loss_down
-        yield fitting.moves_every_weight
-        yield fitting.leaves_a_frozen_layer_alone
-        yield fitting.counts_the_losses_of_its_layers
-        yield fitting.uses_the_sample_weights
-        yield fitting.tells_its_layers_when_it_trains
-        yield fitting.scales_its_loss_for_float16
+        if self.has_its_own("train_step", "test_step", "compute_loss"):
+            yield fitting.counts_the_losses_of_its_layers
+        if self.has_its_own("train_step", "test_step"):
+            yield fitting.reports_its_metrics
+            yield fitting.brings_the_loss_down
+            yield fitting.moves_every_weight
+            yield fitting.leaves_a_frozen_layer_alone
+            yield fitting.uses_the_sample_weights
+            yield fitting.tells_its_layers_when_it_trains
+            yield fitting.scales_its_loss_for_float16
 
     def precision_rules(self):
         yield works_in_mixed_float16

@@ -1,5 +1,6 @@
 """Are there broken components of each kind, and a page for each rule?"""
 
+import ast
 import importlib
 from pathlib import Path
 
@@ -16,6 +17,19 @@ def test_there_are_enough_of_every_kind():
     assert len(cases()) >= 60
     for kind in MODULES:
         assert len(cases(kind)) >= 5, kind
+
+
+def test_no_two_registered_classes_have_one_name():
+    """All share a registry, where the last one is found for both."""
+    names = []
+    for path in Path(__file__).parent.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ClassDef):
+                marks = " ".join(map(ast.unparse, node.decorator_list))
+                if "register" in marks or "broken" in marks:
+                    names.append(node.name)
+    assert len(names) > 100
+    assert sorted(set(names)) == sorted(names)
 
 
 @pytest.mark.parametrize(("kind", "module"), MODULES.items())

@@ -37,7 +37,7 @@ def test_what_they_break_is_right_but_for_the_registration():
 
 def test_one_that_wraps_another_without_a_seed_is_not_accused():
     @register
-    class Scaled(initializers.Initializer):
+    class ScaledInitializer(initializers.Initializer):
         def __init__(self, initializer, gain=1.0):
             self.initializer = initializers.get(initializer)
             self.gain = gain
@@ -50,7 +50,9 @@ def test_one_that_wraps_another_without_a_seed_is_not_accused():
             return {"initializer": inside, "gain": self.gain}
 
     for inside in ("he_normal", initializers.RandomUniform(seed=3)):
-        contracts.check_initializer(Scaled(inside, 2.0)).raise_if_failed()
+        contracts.check_initializer(
+            ScaledInitializer(inside, 2.0)
+        ).raise_if_failed()
 
 
 @register

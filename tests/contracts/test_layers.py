@@ -450,7 +450,7 @@ class AttendsAfterANorm(layers.Layer):
 
 
 @register
-class LooksAhead(layers.Layer):
+class SeesTheNextStep(layers.Layer):
     """No step depends on those before it, and it knows no mask."""
 
     shape = (None, 4, 3)
@@ -525,7 +525,7 @@ class TossesItsCoin(Noisy):
 
 
 RIGHT = [
-    *(NamesNoWeight, AttendsAfterANorm, LooksAhead),
+    *(NamesNoWeight, AttendsAfterANorm, SeesTheNextStep),
     *(TrainableByName, TakesObjects, Experts, TwoTables, StartsWithOnes),
     *(TossesItsCoin, Pools),
     *(Noisy, Average, Sampling, TwoReaders, DropsRarely, ScalesInTraining),
@@ -589,7 +589,7 @@ def test_no_mask_is_asked_of_an_output_without_samples():
 
 
 @register
-class AddsAFloat32(Linear):
+class AddsOneInFloat32(Linear):
     """A fixed dtype, which meets float16."""
 
     def call(self, inputs):
@@ -597,7 +597,7 @@ class AddsAFloat32(Linear):
 
 
 def test_what_float16_stops_is_told_once():
-    report = contracts.check_layer(AddsAFloat32(), (None, 3))
+    report = contracts.check_layer(AddsOneInFloat32(), (None, 3))
     assert failed(report) == {"follows_the_dtype_policy"}, report
 
 

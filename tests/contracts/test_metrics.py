@@ -268,11 +268,13 @@ def test_targets_of_yours_are_all_counted(shape):
 
 def test_of_a_random_metric_no_more_is_said_than_that():
     @register
-    class Noisy(MeanError):
+    class NoisyError(MeanError):
         def result(self):
             return super().result() + keras.random.normal(())
 
-    assert failed(contracts.check_metric(Noisy())) == {"gives_the_same_twice"}
+    assert failed(contracts.check_metric(NoisyError())) == {
+        "gives_the_same_twice"
+    }
 
 
 def test_the_inputs_that_were_tried_are_told():

@@ -420,7 +420,8 @@ class Average(keras.layers.Layer):
         return self.average(inputs, weights)
 
     def average(self, inputs, weights):
-        return ops.sum(inputs * weights, 1) / ops.sum(weights, 1)
+        total = ops.sum(weights, 1)
+        return ops.sum(inputs * weights, 1) / ops.where(total > 0, total, 1)
 
     def compute_mask(self, inputs, mask=None):
         return None

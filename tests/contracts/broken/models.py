@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 from keras import ops
 
-from tests.contracts.broken import broken
+from tests.contracts.broken import broken, register
 
 
 class Small(keras.Model):
@@ -163,6 +163,7 @@ class ComputesASum(Small):
         return loss + 0.01 * ops.sum(ops.square(y_pred))
 
 
+@register
 class Absolute(Small):
     """A loss of its own with what its layers add, for others to break."""
 
