@@ -29,6 +29,7 @@ from helpers.contracts.subject import (
     NotApplicable,
     difference,
     is_finite,
+    or_not_applicable,
     tensors,
 )
 
@@ -343,17 +344,15 @@ def _has_its_own_from_config(component):
 def leaves_the_given_config_alone(subject):
     """Whoever builds two objects from one config must get two equal ones."""
     cls = type(subject.component)
-    try:
+    with or_not_applicable(
+        "It cannot be rebuilt: see is_rebuilt_from_its_config."
+    ):
         # As Keras hands it over: objects in it are dictionaries
         config = keras.saving.serialize_keras_object(subject.original())
         config = config["config"]
         before = copy.deepcopy(config)
         with keras.saving.custom_object_scope(by_its_name(subject.component)):
             cls.from_config(config)
-    except Exception:
-        raise NotApplicable(
-            "It cannot be rebuilt: see is_rebuilt_from_its_config."
-        ) from None
     gone = [key for key in before if key not in config]
     if gone or json.dumps(config, default=repr) != json.dumps(
         before, default=repr

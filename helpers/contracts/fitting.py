@@ -16,7 +16,6 @@ from helpers.contracts.explanations import describe
 from helpers.contracts.subject import (
     Broken,
     NotApplicable,
-    Stop,
     arrays_of,
     difference,
     is_finite,
@@ -523,8 +522,6 @@ def uses_the_sample_weights(subject):
         asked.append(step)
         try:
             weighted = outcome((*data, weights))
-        except Stop:
-            raise
         except Exception as error:
             raise Broken(
                 f"With sample weights `{step}` raised {describe(error)}",

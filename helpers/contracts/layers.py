@@ -26,6 +26,7 @@ from helpers.contracts.subject import (
     arrays_of,
     difference,
     number,
+    or_not_applicable,
     second_call,
     tensors,
 )
@@ -342,13 +343,11 @@ def takes_any_batch_size(subject):
 def restores_every_weight(subject):
     """After loading, each weight must have the value it was saved with."""
     inputs = subject.examples[0]
-    try:
+    with or_not_applicable(
+        "It cannot be saved and loaded: see reloads_from_a_file."
+    ):
         model = subject.model_with(subject.ready(), inputs)
         loaded = reloaded(model, by_its_name(subject.component))
-    except Exception:
-        raise NotApplicable(
-            "It cannot be saved and loaded: see reloads_from_a_file."
-        ) from None
     if isinstance(subject.component, keras.Model):
         # Only its first call may make the weights.
         subject.call(loaded, tensors(inputs))
@@ -516,10 +515,8 @@ def stays_finite_in_mixed_float16(subject):
     numbers = max(array[0].size for array in example)
     size = min(20.0, math.sqrt(LARGEST / (2 * numbers)))
     inputs = tuple(size * array / np.max(np.abs(array)) for array in example)
-    try:
+    with or_not_applicable(f"It takes no inputs of {number(size)}."):
         expected = _outputs_and_gradients(subject, subject.ready(), inputs)
-    except Exception:
-        raise NotApplicable(f"It takes no inputs of {number(size)}.") from None
     try:
         layer = _filled_under_policy(subject, "mixed_float16")
     except Exception:

@@ -14,10 +14,10 @@ from helpers.contracts.explanations import describe
 from helpers.contracts.subject import (
     Broken,
     NotApplicable,
-    Stop,
     Subject,
     difference,
     is_finite,
+    or_not_applicable,
     tensors,
 )
 
@@ -140,8 +140,6 @@ class LossSubject(Subject):
                 )
                 if not is_finite(near) or difference(near, far, 1e-6):
                     return False
-        except Stop:
-            raise
         except Exception:  # the reader's code: it may refuse such numbers
             return False
         return True
@@ -378,8 +376,6 @@ def treats_each_sample_alone(subject):
     for inputs in subject.uneven():
         try:
             values = _together(subject, inputs)
-        except Stop:
-            raise
         except Exception:  # the reader's code: it may refuse such numbers
             continue
         if is_finite(values):
@@ -404,8 +400,6 @@ def _compare_with_samples_alone(subject, inputs):
             _together(subject, [part[i : i + 1] for part in inputs])
             for i in few
         ]
-    except Stop:
-        raise
     except Exception as error:
         raise Broken(
             "With a single sample, as the last batch of `fit` may be, it "
@@ -441,10 +435,8 @@ def pairs_each_target_with_its_prediction(subject):
     component = subject.fresh()
     # Not as `compile` calls a function, but as a `train_step` would
     values = getattr(component, "call", component)
-    try:
+    with or_not_applicable("It takes no single column."):
         expected = values(*tensors((y_true, y_pred)))
-    except Exception:
-        raise NotApplicable("It takes no single column.") from None
     try:
         seen = values(*tensors((y_true[:, 0], y_pred)))
     except Exception:
@@ -543,13 +535,9 @@ def leaves_out_what_a_mask_hides(subject):
     mask = np.ones(y_pred.shape[:2], bool)
     mask[:, -1] = False
     component = subject.loss()
-    try:
+    with or_not_applicable("It takes no series."):
         values = [_together(subject, (y_true, y)) for y in (y_pred, other)]
         component(y_true, y_pred)
-    except Stop:
-        raise
-    except Exception:  # the reader's code: it may refuse series
-        raise NotApplicable("It takes no series.") from None
     if any(tuple(each.shape) != mask.shape for each in values):
         raise NotApplicable("It gives no values of single steps.")
     if difference(*(each[:, :-1] for each in values)):

@@ -13,6 +13,7 @@ from helpers.contracts.subject import (
     difference,
     is_finite,
     number,
+    or_not_applicable,
 )
 
 FILE_OF_LAYER = keras.layers.Layer.call.__code__.co_filename
@@ -53,12 +54,10 @@ def padded(subject):
     mask[:, -1] = False
     if steps > 2:
         mask[0, -2] = False
-    try:
+    with or_not_applicable(
+        f"It does not take {samples} samples: see takes_any_batch_size."
+    ):
         subject.call(layer, (tf.constant(x),))
-    except Exception:
-        raise NotApplicable(
-            f"It does not take {samples} samples: see takes_any_batch_size."
-        ) from None
     return layer, x, mask
 
 
@@ -97,12 +96,8 @@ def masked_outputs(subject):
         NotApplicable: If it raises with a mask.
     """
     layer, x, mask = subject.padded
-    try:
+    with or_not_applicable("It takes no mask: see works_behind_a_mask."):
         return _outputs(subject, layer, x, mask)
-    except Exception:
-        raise NotApplicable(
-            "It takes no mask: see works_behind_a_mask."
-        ) from None
 
 
 def _mask_of(output):

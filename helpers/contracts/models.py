@@ -14,7 +14,6 @@ from helpers.contracts.layers import SAMPLES, LayerSubject
 from helpers.contracts.subject import (
     Broken,
     NotApplicable,
-    Stop,
     difference,
     is_finite,
     tensors,
@@ -156,7 +155,7 @@ class ModelSubject(LayerSubject):
         for place, data in enumerate(((x, targets), x, (x, classes))):
             try:
                 Training(self).model.train_step(data)
-            except (NameError, Stop):  # no data will help
+            except NameError:  # no data will help
                 raise
             except NotApplicable as reason:
                 return None, False, str(reason)

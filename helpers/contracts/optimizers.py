@@ -12,6 +12,7 @@ from helpers.contracts.subject import (
     Subject,
     difference,
     number,
+    or_not_applicable,
     tensors,
 )
 
@@ -250,12 +251,8 @@ def rests_where_the_gradient_is_zero(subject):
     """
     component = subject.fresh()
     if getattr(component, "weight_decay", None):
-        try:
+        with or_not_applicable("Its weight decay cannot be taken away."):
             component = subject.edited(weight_decay=0.0)
-        except Exception:
-            raise NotApplicable(
-                "Its weight decay cannot be taken away."
-            ) from None
     weights, gradients = weights_and_gradients((3, 2), steps=30)
     after_one, after_all = (
         subject.trained(copy_of(component), tensors((weights, nothing)))
@@ -417,12 +414,10 @@ def decays_all_weights_but_the_excluded(subject):
         component.exclude_from_weight_decay(var_names=["bias"])
         return subject.compute(component, *weights, kernel[:1], bias[:1])
 
-    try:
+    with or_not_applicable(
+        "It does not take `weight_decay`, or no other learning rate."
+    ):
         plain = after_a_step(0.0)
-    except Exception:
-        raise NotApplicable(
-            "It does not take `weight_decay`, or no other learning rate."
-        ) from None
     decayed = after_a_step(1.0)
     if not difference(decayed[0], plain[0]):
         raise Broken(

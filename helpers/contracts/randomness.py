@@ -7,6 +7,7 @@ from helpers.contracts.subject import (
     Broken,
     NotApplicable,
     difference,
+    or_not_applicable,
     tensors,
 )
 
@@ -40,12 +41,8 @@ def draws_new_numbers_in_training(subject):
     if not getattr(subject.component, "_call_has_training_arg", False):
         raise NotApplicable("Its `call` does not ask for `training`.")
     layer = subject.ready()
-    try:
+    with or_not_applicable("It has no graph: see is_the_same_in_a_graph."):
         others = _nodes_of(_graph_of(subject, layer, training=False))
-    except Exception:
-        raise NotApplicable(
-            "It has no graph: see is_the_same_in_a_graph."
-        ) from None
     try:
         graph = _graph_of(subject, layer, training=True)
     except Exception as error:

@@ -4,6 +4,7 @@
 is what rules raise, below it how they compare numbers.
 """
 
+import contextlib
 import functools
 import time
 
@@ -34,6 +35,19 @@ class Broken(Exception):
 
 class NotApplicable(Exception):
     """Raised by a rule that has nothing to say about a component."""
+
+
+@contextlib.contextmanager
+def or_not_applicable(reason):
+    """Run code of the reader's that may refuse what a rule tries.
+
+    Args:
+        reason: What it means if it raises, for `NotApplicable`.
+    """
+    try:
+        yield
+    except Exception:
+        raise NotApplicable(reason) from None
 
 
 class Stop(SystemExit):

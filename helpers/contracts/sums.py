@@ -8,11 +8,11 @@ import tensorflow as tf
 from helpers.contracts.subject import (
     Broken,
     NotApplicable,
-    Stop,
     arrays_of,
     difference,
     is_finite,
     number,
+    or_not_applicable,
     tensors,
 )
 
@@ -49,8 +49,6 @@ def value_or_none(subject, *inputs):
     """What it gives for inputs that may not suit it."""
     try:
         return subject.compute(subject.fresh(), *inputs)
-    except Stop:
-        raise
     except Exception:  # the reader's code: it may refuse them
         return None
 
@@ -124,8 +122,6 @@ def _no_weights(inputs):
 def _result(metric, when):
     try:
         return metric.result()
-    except Stop:
-        raise
     except Exception as error:
         raise Broken(
             f"`result` {when} raised {type(error).__name__}.",
@@ -184,12 +180,8 @@ def goes_on_for_long(subject):
     once = fed(subject.fresh(), inputs, (0, half, 2 * half))
     metric.update_state(*part(inputs, 0, 1))  # some make their weights here
     run = _in_a_loop(metric, inputs, half)
-    try:
+    with or_not_applicable("It does not run in a graph."):
         in_a_graph = run(1)
-    except Stop:
-        raise
-    except Exception:
-        raise NotApplicable("It does not run in a graph.") from None
     if difference(in_a_graph, once):
         raise NotApplicable("In small batches, or in a graph, it is another.")
     numbers = sum(array[0].size for array in inputs)
