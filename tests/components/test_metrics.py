@@ -34,7 +34,10 @@ CONTRACTS = {
     ),
 }
 NO_CONTRACT = {
-    *("align_weights", "as_shares", "count_in_bins", "mark_unless_shares"),
+    "align_weights",
+    "as_shares",
+    "count_in_bins",
+    "mark_unless_shares",
 }
 BAD_ARGUMENTS = [
     (made.HuberMetric, "threshold", NOT_POSITIVE),
