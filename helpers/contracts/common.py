@@ -31,6 +31,7 @@ from helpers.contracts.subject import (
     is_finite,
     or_not_applicable,
     tensors,
+    where_tensorflow_can,
 )
 
 # What base classes take, and keep in their own way.
@@ -184,6 +185,7 @@ def is_the_same_in_a_graph(subject):
     return _compare_with_graph(subject, jit_compile=False)
 
 
+@where_tensorflow_can()
 def is_the_same_with_xla(subject):
     """Keras compiles models with XLA where it can, which knows fewer ops.
 

@@ -166,6 +166,8 @@ def lost_values(component, other):
             lost[name] = (value, theirs)
     ours, theirs = parts_of(component), parts_of(other)
     for name, part in ours.items():
+        if _is_its_config(other, name, part):
+            continue  # as it came from the config: Keras takes it so
         if type(part).__name__ != type(theirs.get(name)).__name__:
             lost[name] = (_called(part), _called(theirs.get(name)))
             continue
@@ -177,6 +179,16 @@ def lost_values(component, other):
         for inner, values in inside.items():
             lost[f"{name}.{inner}"] = values
     return lost
+
+
+def _is_its_config(component, name, part):
+    """Whether an attribute is what `serialize_keras_object` makes of a part."""
+    config = getattr(component, name, None)
+    if not isinstance(config, dict):
+        return False
+    with contextlib.suppress(Exception):
+        return config == keras.saving.serialize_keras_object(part)
+    return False
 
 
 def _identity(component, name):

@@ -317,7 +317,7 @@ def is_the_same_in_graphs(subject):
         seen = graph()
         if jit_compile or not subject.has_seed:
             # XLA draws other numbers, and so does a graph without a seed.
-            seen, eager = tf.zeros(seen.shape), tf.zeros(subject.shape)
+            seen, eager = tf.zeros(seen.shape), tf.zeros(eager.shape)
         if text := subject.difference(seen, eager):
             raise Broken(
                 f"With {what} it gives {text}.",

@@ -1,6 +1,5 @@
 """What a layer must do."""
 
-import contextlib
 import functools
 import inspect
 import math
@@ -17,7 +16,6 @@ from helpers.contracts.copies import (
     dtype_policy,
     reloaded,
 )
-from helpers.contracts.explanations import describe
 from helpers.contracts.randomness import draws_new_numbers_in_training
 from helpers.contracts.subject import (
     Broken,
@@ -29,6 +27,7 @@ from helpers.contracts.subject import (
     or_not_applicable,
     second_call,
     tensors,
+    where_tensorflow_can,
 )
 from helpers.contracts.weights import (
     BUILD,
@@ -430,17 +429,6 @@ def refuse_growth(once, twice, what):
             "Add a mean over the samples: `self.add_loss(ops.mean(...))`; with "
             "a sum the price grows with the batch.",
         )
-
-
-@contextlib.contextmanager
-def where_tensorflow_can():
-    """For rules on precision: not all ops know float16 on every device."""
-    try:
-        yield
-    except tf.errors.NotFoundError as error:
-        raise NotApplicable(
-            f"TensorFlow has no such op here: {describe(error)}"
-        ) from None
 
 
 @where_tensorflow_can()

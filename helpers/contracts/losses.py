@@ -414,7 +414,8 @@ def _compare_with_samples_alone(subject, inputs):
             f"of shape {shape}; {len(inputs[1])} samples give "
             f"{tuple(together.shape)}.",
             "Name the axis that is to go, as a batch of one has two such: "
-            "`ops.squeeze(values, axis=-1)`." + on_purpose,
+            "`ops.squeeze(values, axis=-1)`; or leave `squeeze` out, if there "
+            "is one value per sample without it." + on_purpose,
             inputs=[part[:1] for part in inputs],
         )
     alone = ops.concatenate(alone)
@@ -468,6 +469,8 @@ def _single_column(subject):
         random = np.random.default_rng(1)
         return random.uniform(0.1, 0.9, (2, 5, 1)).astype("float32")
     y_true, y_pred = subject.given
+    if np.ndim(y_pred) == 1:
+        y_pred = np.reshape(y_pred, (-1, 1))
     if np.shape(y_pred) != (len(y_pred), 1) or np.size(y_true) != len(y_pred):
         raise NotApplicable("Your predictions are not a single column.")
     if len(y_pred) == 1:

@@ -17,6 +17,7 @@ from helpers.contracts.subject import (
     difference,
     is_finite,
     tensors,
+    where_tensorflow_can,
 )
 
 
@@ -227,7 +228,7 @@ def predicts_what_it_computes(subject):
         )
 
 
-@layers.where_tensorflow_can()
+@where_tensorflow_can()
 def works_in_mixed_float16(subject):
     """Under `mixed_float16` its layers compute in `float16`."""
     inputs = tensors(subject.examples[0])

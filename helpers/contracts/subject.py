@@ -14,6 +14,7 @@ import tensorflow as tf
 
 from helpers.contracts import arguments
 from helpers.contracts.copies import twin_of
+from helpers.contracts.explanations import describe
 
 
 class Broken(Exception):
@@ -48,6 +49,23 @@ def or_not_applicable(reason):
         yield
     except Exception:
         raise NotApplicable(reason) from None
+
+
+@contextlib.contextmanager
+def where_tensorflow_can():
+    """For rules on XLA and precision: not every processor has all ops."""
+    try:
+        yield
+    except tf.errors.NotFoundError as error:
+        raise NotApplicable(
+            f"TensorFlow has no such op here: {describe(error)}"
+        ) from None
+    except tf.errors.InternalError as error:
+        if "materialize symbols" not in str(error):
+            raise
+        raise NotApplicable(
+            "XLA cannot compile this dtype for this processor."
+        ) from None
 
 
 class Stop(SystemExit):

@@ -17,6 +17,7 @@ from tests.contracts.checks import (
     failed,
     name_of,
     rules_that_catch_nothing,
+    status_of,
     with_skips,
 )
 
@@ -121,6 +122,23 @@ class EvenlySpread(initializers.Initializer):
 
     def get_config(self):
         return {"scale": self.scale, "eps_sum": self.eps_sum}
+
+
+@register
+class OneAxisMore(initializers.Initializer):
+    """Gives another shape, and the same in graphs."""
+
+    def __call__(self, shape, dtype=None):
+        return ops.ones((1, *shape), dtype)
+
+    def get_config(self):
+        return {}
+
+
+def test_wrong_shape_is_not_blamed_on_the_graph():
+    report = contracts.check_initializer(OneAxisMore())
+    assert status_of(report, "gives_the_shape") == "failed", report
+    assert status_of(report, "is_the_same_in_graphs") == "passed", report
 
 
 RIGHT = [

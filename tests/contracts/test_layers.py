@@ -497,6 +497,30 @@ class TakesObjects(Linear):
 
 
 @register
+class KeepsADictionary(Linear):
+    """What `from_config` gives it, `add_weight` takes as well."""
+
+    def __init__(self, initializer=None, **kwargs):
+        super().__init__(**kwargs)
+        if initializer is None:
+            initializer = keras.initializers.Constant(0.5)
+        self.initializer = initializer
+
+    def build(self, input_shape):
+        self.scale = self.add_weight(
+            shape=(1,), initializer=self.initializer, name="scale"
+        )
+        super().build(input_shape)
+
+    def call(self, inputs):
+        return super().call(inputs) * self.scale
+
+    def get_config(self):
+        made = keras.initializers.serialize(self.initializer)
+        return {**super().get_config(), "initializer": made}
+
+
+@register
 class TwoTables(Experts):
     """Equal on purpose: what has a seed is meant."""
 
@@ -525,12 +549,11 @@ class TossesItsCoin(Noisy):
 
 
 RIGHT = [
-    *(NamesNoWeight, AttendsAfterANorm, SeesTheNextStep),
-    *(TrainableByName, TakesObjects, Experts, TwoTables, StartsWithOnes),
-    *(TossesItsCoin, Pools),
-    *(Noisy, Average, Sampling, TwoReaders, DropsRarely, ScalesInTraining),
-    *(ProjectsByChance, FlattensWithMask, EndsTheMask, HidesMore),
-    *(FillsThePadding, RefusesMasks, LooksBack, TurnsRound, Attends),
+    *(NamesNoWeight, AttendsAfterANorm, SeesTheNextStep, TossesItsCoin, Pools),
+    *(TrainableByName, TakesObjects, KeepsADictionary, Experts, TwoTables),
+    *(StartsWithOnes, Noisy, Average, Sampling, TwoReaders, DropsRarely),
+    *(ScalesInTraining, ProjectsByChance, FlattensWithMask, EndsTheMask),
+    *(HidesMore, FillsThePadding, RefusesMasks, LooksBack, TurnsRound, Attends),
     *(OpensAGate, LeavesAnAddUnbuilt, OneClassMore, GrowsSafely),
 ]
 

@@ -438,6 +438,13 @@ def test_single_sample_that_gives_no_value_is_told_with_its_shape():
     assert "shape (1, 3)" in result.inputs
 
 
+def test_predictions_without_the_last_axis_are_tried_as_a_column():
+    y_true, y_pred = normal(8), 2 * normal(8)
+    report = contracts.check_loss(PairsAll(), y_true=y_true, y_pred=y_pred)
+    rule = "pairs_each_target_with_its_prediction"
+    assert status_of(report, rule) == "failed", report
+
+
 @register
 def log_cosh_with_where(y_true, y_pred):
     """Finite, but for the gradient of the half that is not taken."""

@@ -258,6 +258,49 @@ def test_it_is_not_accused(metric):
     contracts.check_metric(metric).raise_if_failed()
 
 
+@register
+class FirstIsRelevant(metrics.Mean):
+    """Whether the item with the highest score has a relevance of 1 at least."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        best = ops.argmax(y_pred, axis=-1)[:, None]
+        relevance = ops.take_along_axis(
+            ops.convert_to_tensor(y_true), best, axis=-1
+        )
+        hit = ops.cast(relevance[:, 0] >= 1, self.dtype)
+        super().update_state(hit, sample_weight=sample_weight)
+
+
+@register
+class WeightsEachLabel(metrics.BinaryAccuracy):
+    """Takes weights of shape `(n, 1)` and `(n, k)`, and no others."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        right = ops.cast((y_pred > 0.5) == (y_true > 0.5), self.dtype)
+        weights = ops.ones_like(right)
+        if sample_weight is not None:
+            weights = weights * ops.cast(sample_weight, self.dtype)
+        metrics.Mean.update_state(self, right, sample_weight=weights)
+
+
+def hits_and_scores():
+    random = np.random.default_rng(0)
+    hits = (random.random((8, 5)) > 0.5).astype("float32")
+    return {"y_true": hits, "y_pred": random.random((8, 5)).astype("float32")}
+
+
+def test_threshold_between_the_targets_is_no_lost_digit():
+    report = contracts.check_metric(FirstIsRelevant(), **hits_and_scores())
+    assert report.ok, report
+
+
+def test_weights_that_it_refuses_are_named_once():
+    report = contracts.check_metric(WeightsEachLabel(), **hits_and_scores())
+    assert status_of(report, "honours_sample_weight") == "failed"
+    for rule in ("is_defined_without_data", "takes_weights_as_a_column"):
+        assert status_of(report, rule) != "failed", report
+
+
 @pytest.mark.parametrize("shape", [(500, 1), (8, 5, 2), (8, 28, 28, 1)])
 def test_targets_of_yours_are_all_counted(shape):
     y_true, y_pred = np.random.default_rng(0).normal(size=(2, *shape))
