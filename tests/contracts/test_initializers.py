@@ -141,7 +141,27 @@ def test_wrong_shape_is_not_blamed_on_the_graph():
     assert status_of(report, "is_the_same_in_graphs") == "passed", report
 
 
+@register
+class ForPixelShuffle(initializers.Initializer):
+    """Four equal columns for the four pixels that become one."""
+
+    def __init__(self, seed=None):
+        self.seed = seed
+
+    def __call__(self, shape, dtype=None):
+        if shape[-1] % 4:
+            raise ValueError(f"{shape[-1]} is no multiple of 4")
+        columns = initializers.HeNormal(self.seed)(
+            (*shape[:-1], shape[-1] // 4), dtype
+        )
+        return ops.repeat(columns, 4, axis=-1)
+
+    def get_config(self):
+        return {"seed": self.seed}
+
+
 RIGHT = [
+    ForPixelShuffle(1),
     EvenlySpread(),
     Sparse(),
     Sparse(seed=3),

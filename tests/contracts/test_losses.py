@@ -438,6 +438,26 @@ def test_single_sample_that_gives_no_value_is_told_with_its_shape():
     assert "shape (1, 3)" in result.inputs
 
 
+@register
+class Distills(Squares):
+    """Compares the shares of columns: of a single one they are all the same."""
+
+    def call(self, y_true, y_pred):
+        known = ops.log_softmax(y_true, axis=-1)
+        seen = ops.log_softmax(y_pred, axis=-1)
+        return ops.sum(ops.exp(known) * (known - seen), axis=-1)
+
+
+def test_what_compares_columns_is_not_tried_with_one():
+    report = contracts.check_loss(
+        Distills(), y_true=normal(6, 3), y_pred=2 * normal(6, 3)
+    )
+    rule = "pairs_each_target_with_its_prediction"
+    assert status_of(report, rule) == "skipped", report
+    report = contracts.check_loss(Distills())
+    assert status_of(report, rule) == "skipped", report
+
+
 def test_predictions_without_the_last_axis_are_tried_as_a_column():
     y_true, y_pred = normal(8), 2 * normal(8)
     report = contracts.check_loss(PairsAll(), y_true=y_true, y_pred=y_pred)

@@ -121,6 +121,19 @@ def test_what_does_not_measure_size_is_not_accused(regularizer):
 
 
 @register
+def beyond_a_ball(weights):
+    """Free up to a size, as a hinge is meant to be."""
+    return 0.1 * ops.square(ops.relu(ops.mean(ops.square(weights)) - 1.0))
+
+
+def test_a_hinge_is_not_accused():
+    report = contracts.check_regularizer(beyond_a_ball)
+    assert report.ok, report
+    for rule in ("has_a_gradient", "is_counted_in_training"):
+        assert status_of(report, rule) == "passed", report
+
+
+@register
 def symmetric(weights):
     """For the square kernels of recurrent layers."""
     return 0.1 * ops.sum(ops.square(weights + ops.transpose(weights)))
