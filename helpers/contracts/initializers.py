@@ -163,11 +163,12 @@ def gives_the_dtype(subject):
 
 def gives_finite_numbers(subject):
     """A layer with one NaN among its weights only makes NaN."""
-    for shape in (subject.shape, (1,) * len(subject.shape)):
-        values = None
-        with contextlib.suppress(Exception):  # whole blocks of columns only
-            values = subject.compute(subject.fresh(), shape)
-        if values is not None and not is_finite(values):
+    values = {subject.shape: subject.compute(subject.fresh(), subject.shape)}
+    single = (1,) * len(subject.shape)
+    with contextlib.suppress(Exception):  # some take blocks of columns only
+        values[single] = subject.compute(subject.fresh(), single)
+    for shape, numbers in values.items():
+        if not is_finite(numbers):
             raise Broken(
                 f"Among the weights of shape {shape} are NaN or infinity.",
                 "Look for a division by zero or the root of a negative number.",

@@ -438,12 +438,6 @@ def pairs_each_target_with_its_prediction(subject):
     values = getattr(component, "call", component)
     with or_not_applicable("It takes no single column."):
         expected = values(*tensors((y_true, y_pred)))
-    other = values(*tensors((y_true, 0.5 * y_pred)))
-    if not subject.difference(other, expected, 1e-6):
-        raise NotApplicable(
-            "A single column of predictions is all the same to it, as to what "
-            "compares the columns."
-        )
     try:
         seen = values(*tensors((y_true[:, 0], y_pred)))
     except Exception:
@@ -455,6 +449,12 @@ def pairs_each_target_with_its_prediction(subject):
             f"Targets {flat} and predictions {column} give a {shape} of losses."
         )
     elif text:
+        other = values(*tensors((y_true, 0.5 * y_pred)))
+        if not subject.difference(other, expected, 1e-6):
+            raise NotApplicable(
+                "A single column of predictions is all the same to it, as to "
+                "what compares the columns."
+            )
         text = (
             f"For predictions {column} the sum is {text}: the first with "
             f"targets {flat}, the second with {column}."

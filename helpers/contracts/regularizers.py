@@ -143,7 +143,7 @@ def grows_with_the_weights(subject):
         "`self.factor * ops.sum(ops.square(weights))`."
     )
     seen = _penalties(subject, kernel, (0, 1, 3))
-    if seen[0] <= seen[1] < seen[2]:
+    if seen[0] <= seen[1] < seen[2]:  # a hinge leaves small weights free
         return (
             f"{', '.join(map(number, seen))} for 0, 1 and 3 times the weights."
         )

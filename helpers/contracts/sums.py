@@ -93,7 +93,7 @@ def _without_data(subject):
         yield "Before the first batch", _result(untouched, "before any batch")
     metric.reset_state()
     yield "After `reset_state`", _result(metric, "after `reset_state`")
-    if _takes(subject, _no_weights(inputs)):
+    if _takes_flat_weights(subject):
         metric = subject.fresh()
         metric.update_state(*inputs, sample_weight=_no_weights(inputs))
         yield "With weights of 0 only", _result(metric, "with weights of 0")
@@ -102,7 +102,7 @@ def _without_data(subject):
 def _empty_batches_leave_no_nan(subject):
     """What a batch without weight adds, such as 0 / 0, may show later only."""
     inputs = subject.examples[0]
-    if not _takes(subject, _no_weights(inputs)):
+    if not _takes_flat_weights(subject):
         return
     metric = subject.fresh()
     metric.update_state(*inputs, sample_weight=_no_weights(inputs))
@@ -116,13 +116,17 @@ def _empty_batches_leave_no_nan(subject):
         )
 
 
-def _takes(subject, weights):
-    """Whether it is fed with them; that it must is for another rule."""
+def _takes_flat_weights(subject):
+    """Whether weights of 1 do not raise; honours_sample_weight says if they do.
+
+    What raises with weights of 0 alone is still seen.
+    """
     if not subject.takes_weights:
         return False
+    inputs = subject.examples[0]
     with contextlib.suppress(Exception):
         subject.fresh().update_state(
-            *subject.examples[0], sample_weight=weights
+            *inputs, sample_weight=1 + _no_weights(inputs)
         )
         return True
     return False

@@ -283,6 +283,21 @@ class WeightsEachLabel(metrics.BinaryAccuracy):
         metrics.Mean.update_state(self, right, sample_weight=weights)
 
 
+@register
+class RefusesWeightsOfZero(MeanError):
+    """One batch that is hidden as a whole ends a training."""
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        if sample_weight is not None and not np.any(sample_weight):
+            raise ValueError("There is no weight.")
+        super().update_state(y_true, y_pred, sample_weight)
+
+
+def test_what_raises_with_weights_of_zero_alone_is_accused():
+    report = contracts.check_metric(RefusesWeightsOfZero())
+    assert status_of(report, "is_defined_without_data") == "failed", report
+
+
 def hits_and_scores():
     random = np.random.default_rng(0)
     hits = (random.random((8, 5)) > 0.5).astype("float32")
